@@ -1,0 +1,1 @@
+"""Meldbrug: wire types, sealing and the client."""
