@@ -329,6 +329,110 @@ OPENING_CAPACITY_READER: OpeningCapacity.ValueType  # 3
 """A named reader of a notice."""
 Global___OpeningCapacity: _TypeAlias = OpeningCapacity  # noqa: Y015
 
+class _NoticeState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _NoticeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    NOTICE_STATE_UNSPECIFIED: _NoticeState.ValueType  # 0
+    """Never sent."""
+    NOTICE_STATE_CONSENT_PENDING: _NoticeState.ValueType  # 1
+    """The reporter was asked and has not answered, or has refused: nobody else can tell."""
+    NOTICE_STATE_NOT_CONSENTED: _NoticeState.ValueType  # 2
+    """The clock of the request ran out without a yes."""
+    NOTICE_STATE_OFFERED: _NoticeState.ValueType  # 3
+    """Named readers see the stub."""
+    NOTICE_STATE_TERMS_ACCEPTED: _NoticeState.ValueType  # 4
+    """A reader accepted the terms for the participation."""
+    NOTICE_STATE_DECLINED: _NoticeState.ValueType  # 5
+    """A reader declined for the participation."""
+    NOTICE_STATE_LAPSED: _NoticeState.ValueType  # 6
+    """The recipient let the answer's time pass."""
+    NOTICE_STATE_OPENED: _NoticeState.ValueType  # 7
+    """A reader opened it."""
+    NOTICE_STATE_ACKNOWLEDGED: _NoticeState.ValueType  # 8
+    """A reader acknowledged it after opening."""
+    NOTICE_STATE_WITHDRAWN: _NoticeState.ValueType  # 9
+    """Closed by the reporter, or for another reason, before it was opened."""
+    NOTICE_STATE_RECALL_REQUESTED: _NoticeState.ValueType  # 10
+    """Closed after it was opened: copies must be removed."""
+    NOTICE_STATE_EXPIRED: _NoticeState.ValueType  # 11
+    """The consent's period is over."""
+
+class NoticeState(_NoticeState, metaclass=_NoticeStateEnumTypeWrapper):
+    """Where a notice stands. New states may appear."""
+
+NOTICE_STATE_UNSPECIFIED: NoticeState.ValueType  # 0
+"""Never sent."""
+NOTICE_STATE_CONSENT_PENDING: NoticeState.ValueType  # 1
+"""The reporter was asked and has not answered, or has refused: nobody else can tell."""
+NOTICE_STATE_NOT_CONSENTED: NoticeState.ValueType  # 2
+"""The clock of the request ran out without a yes."""
+NOTICE_STATE_OFFERED: NoticeState.ValueType  # 3
+"""Named readers see the stub."""
+NOTICE_STATE_TERMS_ACCEPTED: NoticeState.ValueType  # 4
+"""A reader accepted the terms for the participation."""
+NOTICE_STATE_DECLINED: NoticeState.ValueType  # 5
+"""A reader declined for the participation."""
+NOTICE_STATE_LAPSED: NoticeState.ValueType  # 6
+"""The recipient let the answer's time pass."""
+NOTICE_STATE_OPENED: NoticeState.ValueType  # 7
+"""A reader opened it."""
+NOTICE_STATE_ACKNOWLEDGED: NoticeState.ValueType  # 8
+"""A reader acknowledged it after opening."""
+NOTICE_STATE_WITHDRAWN: NoticeState.ValueType  # 9
+"""Closed by the reporter, or for another reason, before it was opened."""
+NOTICE_STATE_RECALL_REQUESTED: NoticeState.ValueType  # 10
+"""Closed after it was opened: copies must be removed."""
+NOTICE_STATE_EXPIRED: NoticeState.ValueType  # 11
+"""The consent's period is over."""
+Global___NoticeState: _TypeAlias = NoticeState  # noqa: Y015
+
+class _IncidentState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _IncidentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_IncidentState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INCIDENT_STATE_UNSPECIFIED: _IncidentState.ValueType  # 0
+    """Never sent."""
+    INCIDENT_STATE_RECEIVED: _IncidentState.ValueType  # 1
+    """Reported."""
+    INCIDENT_STATE_ACKNOWLEDGED: _IncidentState.ValueType  # 2
+    """A handler confirmed personally that it arrived."""
+    INCIDENT_STATE_ASSESSING: _IncidentState.ValueType  # 3
+    """Being looked into."""
+    INCIDENT_STATE_OWN_FOLLOW_UP: _IncidentState.ValueType  # 4
+    """The organisation follows up by itself."""
+    INCIDENT_STATE_SHARING_CONSIDERED: _IncidentState.ValueType  # 5
+    """Sharing with a co-producer is considered, with the reporter."""
+    INCIDENT_STATE_ADVICE_ONLY: _IncidentState.ValueType  # 6
+    """Advice was given; nothing else is asked for."""
+    INCIDENT_STATE_WITHDRAWN: _IncidentState.ValueType  # 7
+    """The reporter withdrew the whole report."""
+
+class IncidentState(_IncidentState, metaclass=_IncidentStateEnumTypeWrapper):
+    """Where an incident stands. New states may appear."""
+
+INCIDENT_STATE_UNSPECIFIED: IncidentState.ValueType  # 0
+"""Never sent."""
+INCIDENT_STATE_RECEIVED: IncidentState.ValueType  # 1
+"""Reported."""
+INCIDENT_STATE_ACKNOWLEDGED: IncidentState.ValueType  # 2
+"""A handler confirmed personally that it arrived."""
+INCIDENT_STATE_ASSESSING: IncidentState.ValueType  # 3
+"""Being looked into."""
+INCIDENT_STATE_OWN_FOLLOW_UP: IncidentState.ValueType  # 4
+"""The organisation follows up by itself."""
+INCIDENT_STATE_SHARING_CONSIDERED: IncidentState.ValueType  # 5
+"""Sharing with a co-producer is considered, with the reporter."""
+INCIDENT_STATE_ADVICE_ONLY: IncidentState.ValueType  # 6
+"""Advice was given; nothing else is asked for."""
+INCIDENT_STATE_WITHDRAWN: IncidentState.ValueType  # 7
+"""The reporter withdrew the whole report."""
+Global___IncidentState: _TypeAlias = IncidentState  # noqa: Y015
+
 @_typing.final
 class PublicKeys(_message.Message):
     """The two public keys of a principal."""
