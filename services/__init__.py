@@ -1,0 +1,1 @@
+"""The services of Meldbrug: an application, started by `python -m services`, never published."""

@@ -1,0 +1,131 @@
+"""What the stack keeps on disk: one folder with a lock, `endpoints.json`, keys, data, logs and tools."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from services.stack.processes import POLL_S, STOP_S, StackError
+from services.stack.reaper import is_alive
+
+PRIVATE = 0o600
+
+
+class AlreadyRunning(StackError):
+    """Another stack holds this folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where a running stack answers and where its keys lie; what the command line and tests read."""
+
+    installation: str
+    secretariat: str
+    services: dict[str, str]
+    database_url: str
+    openfga_http_url: str
+    openfga_grpc_address: str
+    openfga_store_id: str
+    openfga_model_id: str
+    openfga_token_path: str
+    secretariat_key_path: str
+    secretariat_member: str
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Returns the endpoints of the stack in `folder`. Raises FileNotFoundError when none was ever started."""
+        return cls(**json.loads((folder / "endpoints.json").read_text()))
+
+    def write(self, folder: Path) -> None:
+        """Replaces the endpoints in `folder` in one step, readable by the owner only."""
+        write_private(folder / "endpoints.json", json.dumps(asdict(self), indent=2) + "\n")
+
+
+class Folder:
+    """The stack's folder, held by at most one running stack at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Creates the folder and its parts where they are missing."""
+        self.path = path.resolve()
+        for part in (self.path, self.keys, self.logs, self.tools):
+            part.mkdir(parents=True, exist_ok=True)
+        self.keys.chmod(0o700)
+        self._lock: int | None = None
+
+    @property
+    def keys(self) -> Path:
+        """Holds keys and passwords, each readable by the owner only."""
+        return self.path / "keys"
+
+    @property
+    def logs(self) -> Path:
+        """Holds one log per process."""
+        return self.path / "logs"
+
+    @property
+    def tools(self) -> Path:
+        """Holds the tools that had to be fetched or built."""
+        return self.path / "tools"
+
+    @property
+    def data(self) -> Path:
+        """Holds PostgreSQL's data."""
+        return self.path / "postgres"
+
+    def acquire(self) -> int:
+        """Takes the folder for this process; the kernel gives it back however the process ends.
+
+        Returns:
+            The descriptor of the lock, for whoever must hold it longer than this process lives.
+
+        Raises:
+            AlreadyRunning: a stack is running in this folder.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, PRIVATE)
+        patience = time.monotonic() + STOP_S
+        while not locked(descriptor):
+            if is_alive(int(os.pread(descriptor, 20, 0) or 0)) or time.monotonic() > patience:
+                os.close(descriptor)
+                raise AlreadyRunning(f"The stack is already running in {self.path}.")
+            time.sleep(POLL_S)  # Its owner was killed and the reaper is still ending what it left.
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        self._lock = descriptor
+        return descriptor
+
+    def release(self) -> None:
+        """Gives the folder back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def secret(self, name: str) -> str:
+        """Returns the secret kept under `keys/<name>`, made at first use."""
+        path = self.keys / name
+        if not path.exists():
+            write_private(path, secrets.token_urlsafe(32))
+        return path.read_text()
+
+
+def locked(descriptor: int) -> bool:
+    """Whether this process got the lock on the open file."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes `text` to `path` in one step, readable by the owner only."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    fresh.replace(path)

@@ -1,0 +1,167 @@
+"""Child processes that never outlive the stack, not even when it is killed without warning."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STOP_S = 15.0  # Above the 10 s in which a service drains its calls.
+READY_S = 60.0  # A cold start on a loaded two-core machine took 12 s.
+POLL_S = 0.02
+
+
+class StackError(Exception):
+    """Something the stack needs is missing or did not start; the message says what to do in one sentence."""
+
+
+class Child:
+    """One process in a session of its own, with its output in a log."""
+
+    def __init__(self, supervisor: Supervisor, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Wraps a started process; use `Supervisor.start`."""
+        self.name, self.process, self.log = name, process, log
+        self._supervisor = supervisor
+
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        return self.process.poll() is None
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Asks the process to end and waits; kills its whole group when it does not within 15 s."""
+        if self.running:
+            self.process.send_signal(signal.SIGCONT)  # A paused process would not see the next signal.
+            self.process.send_signal(how)
+            try:
+                self.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._supervisor.forget(self)
+
+    def pause(self) -> None:
+        """Stops the process in its tracks, as an overloaded machine would; its connections stay open."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Lets a paused process go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """Kills the process and its group at once, as a crash would."""
+        if self.running:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        self._supervisor.forget(self)
+
+    def wait_until(self, ready: Callable[[], bool]) -> None:
+        """Waits until `ready()` holds.
+
+        Raises:
+            StackError: the process ended first, or was not ready within a minute; with the end of its log.
+        """
+        deadline = time.monotonic() + READY_S
+        while not ready():
+            if not self.running or time.monotonic() > deadline:
+                ended = f"ended with status {self.process.returncode}" if not self.running else "is not ready"
+                raise StackError(f"{self.name} {ended}; the end of {self.log}:\n{tail(self.log)}")
+            time.sleep(POLL_S)
+
+
+class Supervisor:
+    """Starts children and ends them in reverse order; a reaper ends them when this process cannot."""
+
+    def __init__(self, lock: int) -> None:
+        """Starts the reaper, in a session of its own so that Ctrl-C does not reach it.
+
+        Args:
+            lock: descriptor of the folder's lock; the reaper holds it too, until everything has ended.
+        """
+        self._children: list[tuple[Child, signal.Signals]] = []
+        reaper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("reaper.py"))]
+        self._reaper = subprocess.Popen(reaper, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[lock])  # noqa: S603 our own file
+
+    def __enter__(self) -> Self:
+        """Returns the supervisor."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Ends every child, the youngest first, and the reaper."""
+        for child, how in reversed(self._children.copy()):
+            child.stop(how)
+        if self._reaper.stdin:
+            self._reaper.stdin.close()
+        self._reaper.wait(STOP_S)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        end_with: signal.Signals = signal.SIGTERM,
+    ) -> Child:
+        """Starts `command` with its output appended to `log`; `end_with` is the signal that ends it in good order."""
+        with log.open("ab") as output:
+            process = subprocess.Popen(  # noqa: S603 commands are built by the stack, never by input
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **(env or {})},
+                start_new_session=True,
+            )
+        child = Child(self, name, process, log)
+        self._children.append((child, end_with))
+        self._tell(f"+{process.pid} {end_with:d}")
+        return child
+
+    def forget(self, child: Child) -> None:
+        """Drops an ended child, so that its number is never signalled again."""
+        self._tell(f"-{child.process.pid}")
+        self._children = [(other, how) for other, how in self._children if other is not child]
+
+    def _tell(self, line: str) -> None:
+        if self._reaper.stdin and not self._reaper.stdin.closed and self._reaper.poll() is None:
+            self._reaper.stdin.write(line.encode() + b"\n")
+            self._reaper.stdin.flush()
+
+
+def free_port(preferred: int | None = None) -> int:
+    """Returns a port of 127.0.0.1 that is free now: the preferred one where possible."""
+    for candidate in (preferred or 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", candidate))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise StackError("No free port on 127.0.0.1.")
+
+
+def run(command: Sequence[str | Path], what: str, **options: object) -> str:
+    """Runs `command` to its end and returns its output.
+
+    Raises:
+        StackError: it failed; `what` names it, with the end of its output.
+    """
+    done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 options are passed through as given
+        [str(part) for part in command], capture_output=True, text=True, check=False, **options
+    )
+    if done.returncode:
+        raise StackError(f"{what} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return str(done.stdout)
+
+
+def tail(log: Path, size: int = 2000) -> str:
+    """Returns the end of a log."""
+    return log.read_text(errors="replace")[-size:]
