@@ -20,14 +20,16 @@ def command(argv: Sequence[str | Path], needs: Sequence[Path]) -> list[str | Pat
 
     Args:
         argv: what to run.
-        needs: folders that the account must reach. A closed folder above them (a temporary folder, /root) stays closed
-            to everyone else: the process gets the one capability to pass it.
+        needs: folders that the account must reach. A closed folder above them (a temporary folder, /root)
+            stays closed to everyone else: the process gets the one capability to pass it.
     """
     if os.geteuid() != 0:
         return list(argv)
     setpriv = shutil.which("setpriv")
     if not setpriv:
-        raise StackError("PostgreSQL does not run as root: install util-linux (setpriv), or run this as another user.")
+        raise StackError(
+            "PostgreSQL does not run as root: install util-linux (setpriv), or run this as another user."
+        )
     who = lent()
     wrapped: list[str | Path] = [setpriv, f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups"]
     if not all(reachable(place) for place in needs):
@@ -48,7 +50,9 @@ def lent() -> pwd.struct_passwd:
     for name in ACCOUNTS:
         if name in known:
             return known[name]
-    raise StackError("PostgreSQL does not run as root and this machine has no `postgres` or `nobody`: run this as another user.")
+    raise StackError(
+        "PostgreSQL does not run as root, and `postgres` and `nobody` are missing: run this as another user."
+    )
 
 
 def reachable(place: Path) -> bool:
@@ -63,4 +67,6 @@ def passing() -> str:
     for name, number in PASSAGE:
         if ours >> number & 1:
             return name
-    raise StackError("PostgreSQL does not run as root and may not enter this folder: move the project to one open to all (chmod o+x).")
+    raise StackError(
+        "PostgreSQL does not run as root and cannot enter this folder: move the project or open it (chmod o+x)."
+    )

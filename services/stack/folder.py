@@ -39,7 +39,7 @@ class Endpoints:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Returns the endpoints of the stack in `folder`. Raises FileNotFoundError when none was ever started."""
+        """Returns the endpoints of the stack in `folder`; FileNotFoundError when none was ever started."""
         return cls(**json.loads((folder / "endpoints.json").read_text()))
 
     def write(self, folder: Path) -> None:

@@ -33,7 +33,12 @@ class OpenFGAServer:
     """One OpenFGA server."""
 
     def __init__(
-        self, folder: Folder, supervisor: Supervisor, binary: Path, database_url: str, ports: tuple[int | None, int | None]
+        self,
+        folder: Folder,
+        supervisor: Supervisor,
+        binary: Path,
+        database_url: str,
+        ports: tuple[int | None, int | None],
     ) -> None:
         """Describes the server; `start` runs it. `ports` are the preferred ones for HTTP and gRPC."""
         self._folder, self._supervisor, self._binary = folder, supervisor, binary

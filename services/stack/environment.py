@@ -1,0 +1,72 @@
+"""Makes the project's environment in `.venv` from `uv.lock`; the first thing `make` runs, on any Python.
+
+It uses the standard library only. Where uv is missing or too old, it fetches the pinned one from the package
+registry into an environment of its own under `.stack/tools`. An interrupted run is taken up where it stopped.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+UV = "0.13.9"  # The version that wrote uv.lock.
+UV_AT_LEAST = (0, 9)  # Older ones cannot read the lock's revision.
+ROOT = Path(__file__).resolve().parents[2]
+TOOLS = ROOT / ".stack" / "tools"
+
+
+def main() -> None:
+    """Brings `.venv` to what `uv.lock` says and marks it as such."""
+    if sys.version_info < (3, 11):
+        this = ".".join(map(str, sys.version_info[:2]))
+        sys.exit(
+            f"Python 3.11 or newer is needed, this is {this}: install one and run `make PYTHON=python3.x`."
+        )
+    uv = system_uv() or pinned_uv()
+    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON": sys.executable}
+    environment.pop("VIRTUAL_ENV", None)
+    print("Installing the locked dependencies into .venv ...", flush=True)
+    done = subprocess.run([uv, "sync", "--locked"], cwd=ROOT, env=environment, check=False)
+    if done.returncode:
+        sys.exit("Installing the dependencies failed; run the same command again to go on.")
+    (ROOT / ".venv" / ".synced").touch()
+
+
+def system_uv() -> str | None:
+    """Returns the path of a uv that is new enough, or None."""
+    uv = os.environ.get("UV") or shutil.which("uv")
+    return uv if uv and version(uv) >= UV_AT_LEAST else None
+
+
+def pinned_uv() -> str:
+    """Returns the path of the pinned uv, fetched at first use."""
+    home = TOOLS / f"uv-{UV}"
+    uv = home / "bin" / "uv"
+    if version(uv) < UV_AT_LEAST:
+        if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
+            sys.exit(
+                "Python's venv module is missing: install the package python3-venv, then run the command again."
+            )
+        print(f"Fetching uv {UV} from the package registry ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
+        subprocess.run([home / "bin" / "python", "-m", "pip", "install", "--quiet", f"uv=={UV}"], check=True)
+    return str(uv)
+
+
+def version(uv: str | Path) -> tuple[int, int]:
+    """Returns major and minor version of a uv, (0, 0) when it does not run."""
+    try:
+        said = subprocess.run([uv, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError:
+        return (0, 0)
+    found = re.match(r"uv (\d+)\.(\d+)", said.stdout)
+    return (int(found.group(1)), int(found.group(2))) if found else (0, 0)
+
+
+if __name__ == "__main__":
+    main()
