@@ -68,5 +68,5 @@ def passing() -> str:
         if ours >> number & 1:
             return name
     raise StackError(
-        "PostgreSQL does not run as root and cannot enter this folder: move the project or open it (chmod o+x)."
+        "PostgreSQL does not run as root and cannot enter this folder: move it or open it (chmod o+x)."
     )

@@ -23,15 +23,24 @@ def quiet(_line: str) -> None:
 class Backends:
     """PostgreSQL and OpenFGA on free ports, from `start` to the end of the `with` block, whatever ends it."""
 
-    def __init__(self, folder: Path, report: Callable[[str], None] = quiet, *, durable: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        report: Callable[[str], None] = quiet,
+        *,
+        tools_folder: Path | None = None,
+        durable: bool = True,
+    ) -> None:
         """Describes the pair.
 
         Args:
             folder: where data, keys and logs live; at most one stack at a time holds it.
             report: told in one line what is being done.
+            tools_folder: where the OpenFGA binary is kept, for a throw-away `folder`.
             durable: False trades PostgreSQL's safety for speed; for throw-away data only.
         """
         self.folder = Folder(folder)
+        self._tools = tools_folder or self.folder.tools
         self._report, self._durable = report, durable
 
     def __enter__(self) -> Self:
@@ -39,7 +48,7 @@ class Backends:
         with contextlib.ExitStack() as undo:
             lock = self.folder.acquire()
             undo.callback(self.folder.release)
-            binary = tools.openfga(self.folder.tools, self._report)
+            binary = tools.openfga(self._tools, self._report)
             self.supervisor = undo.enter_context(Supervisor(lock))
             postgres, http, grpc = self._former_ports()
             self.postgres = PostgresServer(self.folder, self.supervisor, port=postgres, durable=self._durable)

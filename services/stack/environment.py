@@ -50,7 +50,7 @@ def pinned_uv() -> str:
     if version(uv) < UV_AT_LEAST:
         if not (importlib.util.find_spec("venv") and importlib.util.find_spec("ensurepip")):
             sys.exit(
-                "Python's venv module is missing: install the package python3-venv, then run the command again."
+                "Python's venv module is missing: install python3-venv, then run the same command again."
             )
         print(f"Fetching uv {UV} from the package registry ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True)
