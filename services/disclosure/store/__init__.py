@@ -1,0 +1,1 @@
+"""What the disclosure service remembers: schema `disclosure`."""
