@@ -1,0 +1,207 @@
+"""The one database: short transactions that cancellation cannot split, locks and the clock.
+
+Time limits are settings of the session, made at connect, so that they cost no round trip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import psycopg
+from sqlalchemy import func, make_url, select, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.kernel.config import ConfigurationError
+from services.kernel.errors import Unavailable
+
+T = TypeVar("T")
+
+# Design section 6: nobody waits longer than a second for a lock, and no transaction stays open longer.
+SESSION_LIMITS_MS = {
+    "statement_timeout": 1000,
+    "lock_timeout": 900,
+    "idle_in_transaction_session_timeout": 1000,
+    "transaction_timeout": 1000,
+}
+CONNECT_TIMEOUT_S = 2
+POOL_TIMEOUT_S = 1.0
+# A server that hangs enforces none of its limits; after this long the unit counts as lost.
+UNIT_LIMIT_S = 4.0
+DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock of one transaction on one name; the shared kind only waits for the exclusive one."""
+
+    key: str
+    shared: bool = False
+
+
+class Database:
+    """One service's pool of connections to its schema.
+
+    Args:
+        url: postgresql://…
+        schema: The service's own; first on the search path, then `jobs`.
+        app_name: Shown in pg_stat_activity.
+        pool_size: Connections at most.
+        clock_offset_enabled: The test switch that lets `kernel.app_now()` honour `kernel.test_clock`.
+    """
+
+    def __init__(
+        self, url: str, schema: str, *, app_name: str, pool_size: int = 8, clock_offset_enabled: bool = False
+    ) -> None:
+        self.schema = schema
+        self.url = make_url(url).set(drivername="postgresql")
+        self.options = session_options(schema, clock_offset_enabled)
+        self.app_name = app_name
+        self._lost: set[asyncio.Task[Any]] = set()
+        self.engine: AsyncEngine = create_async_engine(
+            driver_url(url),
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_TIMEOUT_S,
+            use_native_hstore=False,
+            connect_args={
+                "options": self.options,
+                "application_name": app_name,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self, lock: Lock | None = None) -> AsyncIterator[AsyncConnection]:
+        """One transaction: commits at the end, rolls back on any error. For reads; commands use `run_unit`."""
+        async with self.engine.begin() as conn:
+            if lock:
+                await advisory_lock(conn, lock.key, lock.shared)
+            yield conn
+
+    async def run_unit(self, work: Callable[[AsyncConnection], Awaitable[T]], lock: Lock | None = None) -> T:
+        """Runs `work` in one transaction that cancellation cannot split.
+
+        A caller that is cancelled meanwhile waits until the unit committed or rolled back, then goes.
+        """
+
+        async def unit() -> T:
+            async with self.transaction(lock) as conn:
+                return await work(conn)
+
+        return await self._unsplit(unit())
+
+    async def run_raw(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
+        """The same below SQLAlchemy: `work` gets the driver's connection, may use its pipeline, and may commit.
+
+        What `work` left uncommitted is committed after it.
+        """
+
+        async def unit() -> T:
+            async with self.raw_connection() as driver:
+                result = await work(driver)
+                await driver.commit()
+                return result
+
+        return await self._unsplit(unit())
+
+    @asynccontextmanager
+    async def raw_connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+        """A driver connection of the pool; rolled back on an error, thrown away when it broke."""
+        async with self.engine.connect() as conn:
+            driver = await driver_connection(conn)
+            try:
+                yield driver
+            except BaseException:
+                if driver.closed:
+                    await conn.invalidate()
+                else:
+                    await driver.rollback()
+                raise
+
+    async def _unsplit(self, unit: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.ensure_future(unit)
+        cancelled = await _settle(task, UNIT_LIMIT_S)
+        if not task.done():
+            self._abandon(task)
+        if cancelled:
+            if task.done() and not task.cancelled():
+                # Looked at, so that the loop does not report it: the caller is gone.
+                task.exception()
+            raise asyncio.CancelledError
+        if not task.done():
+            raise Unavailable("DATABASE_UNAVAILABLE")
+        return task.result()
+
+    def _abandon(self, task: asyncio.Task[Any]) -> None:
+        self._lost.add(task)
+        task.add_done_callback(self._lost.discard)
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.cancel()
+
+    async def check_durability(self) -> None:
+        """Raises ConfigurationError when the server may lose what it said was committed."""
+        async with self.transaction() as conn:
+            for name in DURABILITY:
+                if await conn.scalar(select(func.current_setting(name))) in ("off", "local"):
+                    raise ConfigurationError(f"PostgreSQL setting {name} would lose commits; switch it on")
+
+    async def ping(self) -> None:
+        """Asks the server for a sign of life."""
+        async with self.transaction() as conn:
+            await conn.execute(select(1))
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        await self.engine.dispose()
+
+
+async def _settle(task: asyncio.Task[Any], limit_s: float) -> bool:
+    """Waits until `task` is done or the limit passed; returns whether the waiter was cancelled meanwhile."""
+    loop = asyncio.get_running_loop()
+    end, cancelled = loop.time() + limit_s, False
+    while not task.done() and (left := end - loop.time()) > 0:
+        try:
+            await asyncio.wait({task}, timeout=left)
+        except asyncio.CancelledError:
+            cancelled = True
+    return cancelled
+
+
+def session_options(schema: str, clock_offset_enabled: bool = False) -> str:
+    """What a session asks of the server at connect."""
+    settings = {**SESSION_LIMITS_MS, "search_path": f"{schema},jobs", "timezone": "UTC"}
+    if clock_offset_enabled:
+        settings["meldbrug.test_clock"] = "on"
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def driver_url(url: str) -> URL:
+    """The same URL, for SQLAlchemy on psycopg."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+async def driver_connection(conn: AsyncConnection) -> psycopg.AsyncConnection[Any]:
+    """The psycopg connection under a SQLAlchemy one."""
+    raw = await conn.get_raw_connection()
+    driver = raw.driver_connection
+    if not isinstance(driver, psycopg.AsyncConnection):
+        raise TypeError("the engine does not run on psycopg")
+    return driver
+
+
+async def advisory_lock(conn: AsyncConnection, key: str, shared: bool = False) -> None:
+    """Takes a lock until the end of the transaction; a statement of its own, before anything is read."""
+    name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+    await conn.execute(text(f"SELECT {name}(hashtextextended(:key, 0))"), {"key": key})
+
+
+async def app_now(conn: AsyncConnection) -> datetime:
+    """The database's clock, moved only under the test switch."""
+    moment: datetime = (await conn.execute(select(func.kernel.app_now()))).scalar_one()
+    return moment

@@ -1,0 +1,67 @@
+"""Answers remembered per principal, method and request id, inside the command's own transaction.
+
+Called after authorisation, so that a remembered answer is given only to whoever may have it now.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Table, delete, func, select
+from sqlalchemy.dialects.postgresql import BYTEA, TIMESTAMP, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.schema import Column, MetaData
+from sqlalchemy.types import Text
+
+from services.kernel.errors import RequestIdReused, Unavailable
+
+SOON_S = 0.1
+# Created by `db.upgrade` in the schema of each service; found by the connection's search path.
+TABLE = Table(
+    "idempotency",
+    MetaData(),
+    Column("principal", Text, primary_key=True),
+    Column("method", Text, primary_key=True),
+    Column("request_id", Text, primary_key=True),
+    Column("body_sha256", BYTEA, nullable=False),
+    Column("answer", BYTEA, nullable=False),
+    Column("create_time", TIMESTAMP(timezone=True), nullable=False),
+)
+
+
+async def remembered(
+    conn: AsyncConnection, principal: str, method: str, request_id: str, body_sha256: bytes
+) -> bytes | None:
+    """Returns the answer given before, or None. Raises RequestIdReused when it was for another body."""
+    found = await conn.execute(
+        select(TABLE.c.body_sha256, TABLE.c.answer).where(
+            TABLE.c.principal == principal, TABLE.c.method == method, TABLE.c.request_id == request_id
+        )
+    )
+    row = found.one_or_none()
+    if row is None:
+        return None
+    if row.body_sha256 != body_sha256:
+        raise RequestIdReused
+    return bytes(row.answer)
+
+
+async def remember(
+    conn: AsyncConnection, principal: str, method: str, request_id: str, body_sha256: bytes, answer: bytes
+) -> None:
+    """Keeps the answer, to commit with the change it answers.
+
+    Raises:
+        Unavailable: when the same call ran at the same time and committed first; everything rolls back and
+            the caller, who repeats it, gets the other's answer.
+    """
+    values = {"principal": principal, "method": method, "request_id": request_id}
+    row = insert(TABLE).values(**values, body_sha256=body_sha256, answer=answer, create_time=func.clock_timestamp())
+    if (await conn.execute(row.on_conflict_do_nothing())).rowcount == 0:
+        raise Unavailable("DATABASE_UNAVAILABLE", SOON_S)
+
+
+async def forget_before(conn: AsyncConnection, moment: datetime) -> int:
+    """Forgets answers older than `moment`; returns how many."""
+    result = await conn.execute(delete(TABLE).where(TABLE.c.create_time < moment))
+    return result.rowcount

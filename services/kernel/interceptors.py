@@ -1,0 +1,320 @@
+"""What happens around every call, outermost first, and how failures become answers.
+
+One chain for all services; authorisation is not in it: it sits beside the action, in the use cases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import grpc
+import procrastinate.exceptions
+import protovalidate
+import psycopg
+import sqlalchemy.exc
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError, Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from meldbrug.crypto.errors import CryptoError
+from services.kernel.admission import Admission, LaneName, Place
+from services.kernel.authz import PUBLIC, Actor, PrincipalClass
+from services.kernel.clock import ID_LENGTH, Ids, is_id
+from services.kernel.config import KernelSettings
+from services.kernel.errors import (
+    Code,
+    Exhausted,
+    InvalidArgument,
+    InvalidField,
+    NotPermitted,
+    Refusal,
+    Unauthenticated,
+    Unavailable,
+)
+from services.kernel.log import Event, Metrics, emit, emit_failure, request_id
+from services.kernel.tokens import Identity
+
+DOMAIN = "meldbrug"
+MAX_UNARY_S = 60.0
+# A client's timer and ours do not agree to the millisecond.
+TIMER_TOLERANCE_S = 1.0
+MAX_VIOLATIONS = 16
+# SQLSTATEs that psycopg does not class as operational and that pass by themselves: idle and transaction
+# time limits, and a server that became a read-only standby.
+PASSING_SQLSTATES = frozenset({"25P03", "25P04", "25006"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What the proto declares of one method, with the code that serves it."""
+
+    path: str
+    request: type[Message]
+    principals: frozenset[PrincipalClass]
+    callers: frozenset[str]
+    permission: str
+    lane: LaneName
+    streams: bool
+    serve: Callable[[Any, Call], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call on its way through the chain, and what use cases may know of it."""
+
+    rule: Rule
+    body: bytes
+    context: grpc.aio.ServicerContext[bytes, bytes]
+    arrived: float
+    deadline: float = float("inf")
+    request_id: str = ""
+    authorization: str | None = None
+    body_sha256: bytes = b""
+    actor: Actor = PUBLIC
+    place: Place | None = None
+    message: Message | None = None
+    answer: bytes = b""
+    began: bool = field(default=False)
+
+    @property
+    def method(self) -> str:
+        """The full gRPC method, with its leading slash."""
+        return self.rule.path
+
+    def remaining_s(self) -> float:
+        """Seconds until the caller gives up."""
+        return self.deadline - asyncio.get_running_loop().time()
+
+
+current_call: ContextVar[Call | None] = ContextVar("current_call", default=None)
+Next = Callable[[Call], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One link of the chain and why it stands where it stands."""
+
+    name: str
+    reason: str
+
+
+STAGES = (
+    Stage("answered", "every failure below becomes a status; waits for the floor when nothing below is held any more"),
+    Stage("traced", "before anything can fail, so that its log line has the request id"),
+    Stage("bounded", "a call without an end, or too large, is not worth a hash or a signature"),
+    Stage("identified", "limits and rules are per caller, so the caller comes first"),
+    Stage("accepted", "a service that may not call costs no place"),
+    Stage("admitted", "after identity, since rates are per principal; before parsing, which costs most"),
+    Stage("validated", "last: only admitted callers have their message parsed and its shape checked"),
+)
+
+
+class Chain:
+    """The chain of one service's methods."""
+
+    def __init__(
+        self, identity: Identity, admission: Admission, settings: KernelSettings, metrics: Metrics, ids: Ids
+    ) -> None:
+        self._identity, self._admission, self._metrics, self._ids = identity, admission, metrics, ids
+        self._floor_s = settings.refusal_floor_ms / 1000
+        self._max_bytes = settings.max_message_bytes
+        self._max_stream_s = float(settings.max_stream_s)
+
+    def handler(self, rule: Rule) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """The gRPC handler of a method; its deserializer is the identity, so that the body is hashed as received."""
+        proceed: Next = _stream if rule.streams else _reply
+        for stage in reversed(STAGES):
+            proceed = partial(getattr(self, f"_{stage.name}"), proceed)
+
+        async def handle(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            call = Call(rule, body, context, asyncio.get_running_loop().time())
+            await proceed(call)
+            return call.answer
+
+        if rule.streams:
+            return grpc.unary_stream_rpc_method_handler(partial(_without_answer, handle))
+        return grpc.unary_unary_rpc_method_handler(handle)
+
+    async def _answered(self, proceed: Next, call: Call) -> None:
+        code = "CANCELLED"
+        try:
+            await proceed(call)
+            code = "OK"
+        except Exception as failure:
+            refusal = refusal_of(failure)
+            code = refusal.code.value
+            await self._refuse(call, refusal)
+        finally:
+            self._metrics.calls.labels(call.rule.path, code).inc()
+            self._metrics.seconds.labels(call.rule.lane).observe(asyncio.get_running_loop().time() - call.arrived)
+
+    async def _refuse(self, call: Call, refusal: Refusal) -> None:
+        emit(Event.CALL_ANSWERED, method=call.rule.path, code=refusal.code.value, reason=refusal.reason)
+        if refusal.code is Code.PERMISSION_DENIED and not call.began:
+            await self._wait_for_floor(call)
+        await call.context.abort_with_status(rpc_status.to_status(status_of(refusal)))
+
+    async def _wait_for_floor(self, call: Call) -> None:
+        left = call.arrived + self._floor_s - asyncio.get_running_loop().time()
+        if left <= 0:
+            self._metrics.overruns.inc()
+            emit(Event.FLOOR_OVERRUN, "warning", method=call.rule.path)
+            return
+        await asyncio.sleep(left)
+
+    async def _traced(self, proceed: Next, call: Call) -> None:
+        given = ""
+        for key, value in call.context.invocation_metadata() or ():
+            if key == "authorization":
+                # Two credentials are none: nobody must have to guess which one counted.
+                call.authorization = str(value) if call.authorization is None else ""
+            elif key == "x-request-id" and len(value) == ID_LENGTH:
+                given = str(value)
+        # Only an id is taken over: this text reaches the log.
+        call.request_id = given if is_id(given) else self._ids.new_id()
+        request_id.set(call.request_id)
+        current_call.set(call)
+        await proceed(call)
+
+    async def _bounded(self, proceed: Next, call: Call) -> None:
+        left = call.context.time_remaining()
+        longest = self._max_stream_s if call.rule.streams else MAX_UNARY_S
+        if left is None or left > longest + TIMER_TOLERANCE_S:
+            raise InvalidArgument("DEADLINE_MISSING", f"a deadline of at most {longest:.0f} s is required")
+        call.deadline = call.arrived + left
+        if len(call.body) > self._max_bytes:
+            raise Exhausted("MESSAGE_TOO_LARGE", None)
+        await proceed(call)
+
+    async def _identified(self, proceed: Next, call: Call) -> None:
+        call.body_sha256 = hashlib.sha256(call.body).digest()
+        rule = call.rule
+        call.actor = await self._identity.of(call.authorization, rule.path, call.body_sha256, rule.principals)
+        await proceed(call)
+
+    async def _accepted(self, proceed: Next, call: Call) -> None:
+        if call.actor.klass is PrincipalClass.SERVICE and call.actor.subject not in call.rule.callers:
+            raise Unauthenticated("PRINCIPAL_CLASS")
+        await proceed(call)
+
+    async def _admitted(self, proceed: Next, call: Call) -> None:
+        principal = call.actor.principal
+        async with self._admission.admitted(call.rule.lane, principal, call.remaining_s()) as place:
+            call.place = place
+            if not call.rule.streams:
+                await proceed(call)
+                return
+            with self._admission.stream_of(principal):
+                await proceed(call)
+
+    async def _validated(self, proceed: Next, call: Call) -> None:
+        try:
+            message = call.rule.request.FromString(call.body)
+        except DecodeError as cause:
+            raise InvalidField("request", "is not a message of this method") from cause
+        if violations := protovalidate.collect_violations(message):
+            fields = [(_path(violation), violation.proto.message) for violation in violations[:MAX_VIOLATIONS]]
+            raise InvalidArgument("FIELD_INVALID", f"{fields[0][0]}: {fields[0][1]}", fields=fields)
+        call.message = message
+        await proceed(call)
+
+
+async def _reply(call: Call) -> None:
+    answer: Message = await call.rule.serve(call.message, call)
+    call.answer = answer.SerializeToString()
+
+
+async def _stream(call: Call) -> None:
+    async with aclosing(call.rule.serve(call.message, call)) as answers:
+        async for answer in answers:
+            call.began = True
+            await call.context.write(answer.SerializeToString())
+
+
+async def _without_answer(handle: Callable[[bytes, Any], Awaitable[bytes]], body: bytes, context: Any) -> None:
+    await handle(body, context)
+
+
+def _path(violation: protovalidate.Violation) -> str:
+    parts = []
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        subscript = element.subscript
+        index = f"[{subscript.value}]" if subscript and subscript.field == "index" else ""
+        parts.append(element.field_name + index)
+    return ".".join(parts) or "request"
+
+
+def refusal_of(failure: Exception) -> Refusal:
+    """What the caller is told about a failure; whatever we did not choose to tell is an opaque INTERNAL."""
+    if isinstance(failure, Refusal):
+        return failure
+    if isinstance(failure, CryptoError):
+        return InvalidArgument(failure.reason)
+    if _is_database_down(failure):
+        emit_failure(Event.CALL_FAILED, failure, dependency="database")
+        return Unavailable("DATABASE_UNAVAILABLE")
+    emit_failure(Event.CALL_FAILED, failure)
+    return Refusal(Code.INTERNAL, "INTERNAL", "internal error", metadata={"requestId": request_id.get()})
+
+
+def _is_database_down(failure: BaseException | None) -> bool:
+    if isinstance(failure, sqlalchemy.exc.DBAPIError):
+        return failure.connection_invalidated or _is_database_down(failure.orig)
+    if isinstance(failure, psycopg.Error):
+        return isinstance(failure, psycopg.OperationalError) or failure.sqlstate in PASSING_SQLSTATES
+    return isinstance(failure, sqlalchemy.exc.TimeoutError | procrastinate.exceptions.ConnectorException)
+
+
+def status_of(refusal: Refusal) -> status_pb2.Status:
+    """The status of a refusal: exactly one ErrorInfo, a BadRequest where fields are named, a RetryInfo with a wait."""
+    status = status_pb2.Status(code=code_pb2.Code.Value(refusal.code.value), message=refusal.message)
+    info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata)
+    details: list[Message] = [info]
+    if refusal.fields:
+        violations = [
+            error_details_pb2.BadRequest.FieldViolation(field=path, description=text) for path, text in refusal.fields
+        ]
+        details.append(error_details_pb2.BadRequest(field_violations=violations))
+    if refusal.retry_after_s is not None:
+        wait = duration_pb2.Duration()
+        wait.FromMilliseconds(int(refusal.retry_after_s * 1000))
+        details.append(error_details_pb2.RetryInfo(retry_delay=wait))
+    status.details.extend(_packed(detail) for detail in details)
+    return status
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
+
+
+def refusal_from(status: status_pb2.Status) -> Refusal:
+    """The refusal that a status was made of; an unknown one is INTERNAL."""
+    info, wait = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
+    bad = error_details_pb2.BadRequest()
+    retry_after_s = None
+    for detail in status.details:
+        detail.Unpack(info)
+        detail.Unpack(bad)
+        if detail.Unpack(wait):
+            retry_after_s = wait.retry_delay.ToMilliseconds() / 1000
+    if info.reason == "NOT_PERMITTED":
+        return NotPermitted()
+    fields = [(violation.field, violation.description) for violation in bad.field_violations]
+    return Refusal(
+        Code.__members__.get(code_pb2.Code.Name(status.code), Code.INTERNAL),
+        info.reason or "INTERNAL",
+        status.message,
+        metadata=info.metadata,
+        fields=fields,
+        retry_after_s=retry_after_s,
+    )

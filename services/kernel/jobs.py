@@ -1,0 +1,208 @@
+"""Jobs that commit with the change they follow from, and sweeps that run every so often.
+
+A job carries resource ids only, is repeated until it succeeds, and so must be idempotent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import procrastinate
+import psycopg
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kernel.db import Database, driver_connection
+from services.kernel.log import Event, Metrics, emit, emit_failure
+
+Handler = Callable[..., Awaitable[None]]
+
+MAX_ID_LENGTH = 200
+# The doorbell wakes a worker at once; polling is for a lost doorbell and for delayed jobs.
+POLL_S = 2.0
+HEARTBEAT_S = 3.0
+STALLED_S = 10.0
+RESTART_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How one kind of job is done; a failure is repeated after a wait that doubles up to `max_wait_s`."""
+
+    handler: Handler
+    max_wait_s: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Something done every `every_s`, by one process at a time."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Awaitable[None]]
+
+
+class _Backoff(BaseRetryStrategy):
+    def __init__(self, max_wait_s: int) -> None:
+        self._max_wait_s = max_wait_s
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+        return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 16), self._max_wait_s)})
+
+
+class Jobs:
+    """One service's queue: defer inside a transaction, run in the background.
+
+    Args:
+        service: Also the name of the queue.
+        database: Whose transactions jobs commit with.
+        concurrency: Jobs at once in this process.
+        metrics: Where runs are counted.
+    """
+
+    def __init__(self, service: str, database: Database, *, concurrency: int = 4, metrics: Metrics | None = None) -> None:
+        self._service, self._database, self._concurrency = service, database, concurrency
+        self._metrics = metrics or Metrics()
+        self._sweeps: tuple[Sweep, ...] = ()
+        connector = procrastinate.PsycopgConnector(
+            conninfo=database.url.render_as_string(hide_password=False),
+            kwargs={"options": database.options, "application_name": f"{database.app_name} jobs"},
+            min_size=1,
+            max_size=concurrency + 2,
+            timeout=2.0,
+            open=False,
+        )
+        self._app = procrastinate.App(connector=connector)
+
+    def register(self, tasks: Mapping[str, Task], sweeps: Sequence[Sweep] = ()) -> None:
+        """Says what this service's jobs and sweeps are; once, while it is built."""
+        for name, task in tasks.items():
+            self._app.task(name=self._full(name), queue=self._service, retry=_Backoff(task.max_wait_s))(
+                self._observed(name, task.handler)
+            )
+        self._sweeps = tuple(sweeps)
+
+    async def defer(
+        self,
+        conn: AsyncConnection | psycopg.AsyncConnection[Any],
+        task: str,
+        /,
+        *,
+        lock: str | None = None,
+        delay_s: float = 0.0,
+        **ids: str,
+    ) -> None:
+        """Queues a job that starts only if and when the transaction of `conn` commits.
+
+        Args:
+            conn: The transaction.
+            task: Name as registered.
+            lock: Jobs of the same lock run one after the other, in the order they were deferred.
+            delay_s: Not before this long from now.
+            ids: Resource ids, nothing else.
+        """
+        if any(not isinstance(value, str) or len(value) > MAX_ID_LENGTH for value in ids.values()):
+            raise ValueError("jobs carry resource ids only")
+        driver = await driver_connection(conn) if isinstance(conn, AsyncConnection) else conn
+        job = self._app.tasks[self._full(task)].configure(
+            connection=driver,
+            lock=f"{self._service}/{lock}" if lock else None,
+            schedule_in={"milliseconds": int(delay_s * 1000)} if delay_s else None,
+        )
+        await job.defer_async(**ids)
+
+    def _full(self, name: str) -> str:
+        return f"{self._service}.{name}"
+
+    def _observed(self, name: str, handler: Handler) -> Handler:
+        async def run(**ids: str) -> None:
+            try:
+                await handler(**ids)
+            except Exception as failure:
+                self._metrics.jobs.labels(self._full(name), "failed").inc()
+                emit_failure(Event.JOB_FAILED, failure, task=self._full(name))
+                raise
+            self._metrics.jobs.labels(self._full(name), "done").inc()
+
+        return run
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Works until `stopping` is set, across losses of the database; jobs that run then are finished."""
+        async with asyncio.TaskGroup() as group:
+            work = [group.create_task(self._keep_working(stopping)), group.create_task(self._rescue(stopping))]
+            work += [group.create_task(self._sweep(sweep, stopping)) for sweep in self._sweeps]
+            await stopping.wait()
+
+    async def _keep_working(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await self._work(stopping)
+            except Exception as failure:
+                emit_failure(Event.LOOP_FAILED, failure, service=self._service)
+                await pass_time(stopping, RESTART_S)
+
+    async def _work(self, stopping: asyncio.Event) -> None:
+        async with self._app.open_async(), asyncio.TaskGroup() as group:
+            worker = group.create_task(
+                self._app.run_worker_async(
+                    queues=[self._service],
+                    name=self._service,
+                    concurrency=self._concurrency,
+                    fetch_job_polling_interval=POLL_S,
+                    update_heartbeat_interval=HEARTBEAT_S,
+                    stalled_worker_timeout=STALLED_S,
+                    delete_jobs="successful",
+                    install_signal_handlers=False,
+                )
+            )
+            end = group.create_task(stopping.wait())
+            await asyncio.wait({worker, end}, return_when=asyncio.FIRST_COMPLETED)
+            # A cancelled worker takes no more jobs and finishes those it has.
+            worker.cancel()
+            end.cancel()
+
+    async def _rescue(self, stopping: asyncio.Event) -> None:
+        """Queues again what a worker that died was doing."""
+        while not await pass_time(stopping, HEARTBEAT_S):
+            try:
+                for job in await self._app.job_manager.get_stalled_jobs(
+                    queue=self._service, seconds_since_heartbeat=STALLED_S
+                ):
+                    await self._app.job_manager.retry_job(job)
+                    emit(Event.JOB_RESCUED, "warning", task=job.task_name)
+            except Exception as failure:
+                emit_failure(Event.LOOP_FAILED, failure, service=self._service)
+
+    async def _sweep(self, sweep: Sweep, stopping: asyncio.Event) -> None:
+        while not await pass_time(stopping, sweep.every_s):
+            try:
+                await self._sweep_alone(sweep)
+            except Exception as failure:
+                emit_failure(Event.SWEEP_FAILED, failure, task=self._full(sweep.name))
+
+    async def _sweep_alone(self, sweep: Sweep) -> None:
+        """Runs the sweep unless another process does; the lock is the session's, and dies with it."""
+        key = {"key": self._full(sweep.name)}
+        async with self._database.engine.connect() as plain:
+            conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+            if not await conn.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key):
+                return
+            try:
+                await sweep.run()
+            finally:
+                await conn.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), key)
+
+
+async def pass_time(stopping: asyncio.Event, seconds: float) -> bool:
+    """Waits; returns True at once when `stopping` is set."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return False
+    return True
