@@ -110,21 +110,13 @@ class IncidentState(IntEnum):
 
 
 class ConsentState(IntEnum):
-    """Whether a consent still opens something."""
+    """Whether a consent still opens something, and if not, why; numbers are ours, in the database only."""
 
-    LIVE = 1
-    CLOSED = 2
-
-
-class ActKind(IntEnum):
-    """The statements kept as an incident's history; numbers are ours, in the database only."""
-
-    INTAKE = 1
-    EXCLUSION = 2
-    CONSENT = 3
-    REFUSAL = 4
-    WITHDRAWAL = 5
-    DECISION = 6
+    GIVEN = 1
+    WITHDRAWN = 2
+    EXPIRED = 3
+    SUPERSEDED = 4
+    CLOSED = 5
 
 
 class CloseReason(StrEnum):

@@ -95,7 +95,7 @@ CREATE TABLE disclosure.consent_sections (
 
 CREATE TABLE disclosure.acts (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, incident text NOT NULL REFERENCES disclosure.incidents,
-  kind smallint NOT NULL, notice text, statement bytea NOT NULL, signature bytea NOT NULL,
+  kind text NOT NULL, notice text, statement bytea NOT NULL, signature bytea NOT NULL,
   create_time timestamptz NOT NULL);
 CREATE INDEX acts_by_incident ON disclosure.acts (incident, create_time, id);
 
