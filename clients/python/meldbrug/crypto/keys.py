@@ -29,8 +29,8 @@ _MLKEM_SEED_BYTES = 64
 _KID = re.compile(r"[a-z2-7]{52}")
 _P = 2**255 - 19
 
-# y-coordinates of the eight points of order 1, 2, 4 and 8 on edwards25519; a signature under such a key verifies
-# for more than one message (Cremers and Jackson 2019, "Prime, Order Please"; the values are those of libsodium).
+# y-coordinates of the points of order 1, 2, 4 and 8 on edwards25519; a signature under such a key verifies
+# for more than one message (Brendel et al. 2020, "The Provable Security of Ed25519"). Tests recompute them.
 _SMALL_ORDER_Y = frozenset(
     {
         0,
@@ -45,8 +45,8 @@ _SMALL_ORDER_Y = frozenset(
     }
 )
 
-# u-coordinates of the points of small order on curve25519 and its twist; a shared secret with such a key is zero
-# whatever the other side's secret (RFC 7748, section 6.1).
+# u-coordinates of the points of small order on curve25519 and its twist; a shared secret with such a key is
+# zero whatever the other side's secret (RFC 7748, section 6.1). Tests recompute their order.
 _SMALL_ORDER_U = frozenset(
     {
         0,
@@ -77,7 +77,7 @@ class PublicKeys:
     """A principal's public keys; one that exists is well-formed and in no small subgroup.
 
     Raises:
-        KeyMalformed: on construction, when a key has the wrong length, is not canonical, or is of small order.
+        KeyMalformed: a key has the wrong length, is not canonical, or is of small order.
     """
 
     signing: bytes
@@ -156,8 +156,8 @@ class SecretKeys:
 
     @cached_property
     def _sealing_parts(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
-        # X-Wing's own expansion (draft-connolly-cfrg-xwing-kem, section 5.2), so that one 32-byte seed is the same
-        # key in every library.
+        # X-Wing's own expansion (draft-connolly-cfrg-xwing-kem, section 5.2), so that one 32-byte seed is the
+        # same key in every library.
         expanded = hashlib.shake_256(self.sealing_seed).digest(_MLKEM_SEED_BYTES + 32)
         return (
             MLKEM768PrivateKey.from_seed_bytes(expanded[:_MLKEM_SEED_BYTES]),
@@ -166,7 +166,7 @@ class SecretKeys:
 
 
 def verify_signature(signing: bytes, signature: bytes, message: bytes) -> bool:
-    """Tells whether `signature` verifies under the Ed25519 key `signing`; false for a malformed or weak key."""
+    """Tells whether `signature` verifies under the Ed25519 key `signing`; never under a malformed one."""
     try:
         require_signing_key(signing)
         Ed25519PublicKey.from_public_bytes(signing).verify(signature, message)

@@ -1,4 +1,4 @@
-"""Digests of what a person was shown before saying yes; never of a plaintext, which could be guessed from one."""
+"""Digests of what a person was shown before saying yes; never of a plaintext, which one could guess."""
 
 import hashlib
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Seals sections to named readers: content under its own key, that key under each reader's.
 
-A section opens only in its own incident, section, version and kind, by its author's signature, for a reader, grant and
-purposes that its wrap names. Nothing here falls back to anything weaker.
+A section opens only in its own incident, section, version and kind, with its author's signature, and for the
+reader, grant and purposes that its wrap names. Nothing here falls back to anything weaker.
 """
 
 import hashlib
@@ -167,7 +167,7 @@ def wrap_key(
         cek: The section's content key.
         reader: Whose secret key will open it.
         ctx: The section it opens.
-        grant: `consents/{consent}`, or `incidents/{incident}` for the reporter and the handlers of the intake.
+        grant: `consents/{consent}`, or `incidents/{incident}` for the reporter and the intake's handlers.
         purposes: Numbers of the `Purpose`s consented to, in any order; empty for the intake.
 
     Raises:
@@ -198,7 +198,7 @@ def unwrap_key(
 def padded_length(content_bytes: int) -> int:
     """Returns the Padmé bucket that hides how long a content is: at most 12 % more, 1 KiB at least.
 
-    Source: Nikitin et al. 2019, "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs".
+    Source: Nikitin et al. 2019, "Reducing Metadata Leakage from Encrypted Files and Communication".
     """
     length = max(_FLOOR_BYTES, content_bytes + _LENGTH_BYTES)
     exponent = length.bit_length() - 1

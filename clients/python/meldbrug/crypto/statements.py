@@ -97,7 +97,7 @@ def parse(kind: StatementKind, signed: common_pb2.Signed, cls: type[M]) -> M:
     """Returns the statement UNVERIFIED, only to learn from it whose key to verify it with.
 
     Raises:
-        StatementMalformed: not one message of the type, unknown fields at any depth, or a rule of its fields broken.
+        StatementMalformed: not such a message, an unknown field at any depth, or a field's rule broken.
         TypeError: `cls` is not the kind's type.
     """
     _require_form(kind, cls)

@@ -1,4 +1,4 @@
-"""The credential of every call: a JWS that its caller signs for one method and one body, and that dies in a minute."""
+"""The credential of every call: a JWS that its caller signs for one method and one body, dead in a minute."""
 
 import base64
 import binascii
@@ -26,7 +26,7 @@ from .keys import SIGNATURE_BYTES, SIGNING_BYTES, PublicKeys, SecretKeys, is_kid
 
 TOKEN_LIFETIME_S = 60
 CLOCK_SKEW_S = 5
-"""How far ahead of the server's clock a token may be issued; clients that are further off are told the time."""
+"""How far ahead of the server's clock a token may be issued; who is further off is told the time."""
 
 MAX_TOKEN_CHARS = 4096
 """A token with both public keys is about 2,700 characters; gRPC takes 8 KiB of metadata."""
@@ -128,18 +128,19 @@ def mint(
 def parse(token: str) -> Token:
     """Returns the parts of a token UNPROVEN; embedded keys do match the `kid`.
 
-    Header and payload must be byte for byte what `mint` would write, so there is one form of each token and none
-    that two parsers read differently.
+    Header and payload must be byte for byte what `mint` would write: each token has one form, and none that
+    two parsers read differently.
 
     Raises:
         TokenMalformed: any other form.
     """
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise TokenMalformed("size")
-    parts = token.split(".")
-    if len(parts) != 3:
-        raise TokenMalformed("parts")
-    header, body, signature = map(_decode, parts)
+    match token.split("."):
+        case [header_part, body_part, signature_part]:
+            header, body, signature = map(_decode, (header_part, body_part, signature_part))
+        case _:
+            raise TokenMalformed("parts")
     kid = _read_header(header)
     payload = _read_payload(body)
     if len(signature) != SIGNATURE_BYTES:
@@ -157,7 +158,7 @@ def parse(token: str) -> Token:
 
 
 def check(token: Token, signing_public: bytes, audience: str, body_sha256: bytes, now: datetime) -> None:
-    """Returns when the holder of `signing_public` made the token, for this method and body, within the last minute.
+    """Returns when the holder of `signing_public` made the token for this method, this body and this minute.
 
     The caller has seen to it that `signing_public` is the key that `token.kid` names.
 
