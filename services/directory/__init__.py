@@ -1,0 +1,1 @@
+"""The directory: organisations, people, systems, keys, productions and roles, with what vouches for them."""

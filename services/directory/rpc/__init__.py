@@ -1,0 +1,1 @@
+"""The directory's RPC services: messages to values and back, nothing else."""

@@ -1,0 +1,151 @@
+"""Who takes part in what, and who can be chosen there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.directory.domain import (
+    MAX_PARTICIPATIONS,
+    Appointment,
+    Capacity,
+    Circle,
+    Contact,
+    MemberState,
+    Organisation,
+    OrganisationState,
+    Participation,
+    ParticipationState,
+    Production,
+)
+from services.directory.store.keys import book
+from services.directory.store.rows import columns, every
+from services.directory.store.tables import appointments, members, organisations, participations, productions
+
+CONTACT_BOUND = 256
+CONTACT = (
+    appointments.c.name,
+    appointments.c.participation,
+    appointments.c.capacity,
+    members.c.kid,
+    appointments.c.subject,
+    appointments.c.ended,
+)
+# An accepted participation of an organisation that may act.
+TAKES_PART = and_(
+    participations.c.state == ParticipationState.ACCEPTED, organisations.c.state == OrganisationState.ACTIVE
+)
+# A role that counts now. Counsellors outlast their participation, for the incidents they took in.
+CURRENT = and_(
+    appointments.c.ended.is_(False),
+    members.c.state == MemberState.ACTIVE,
+    organisations.c.state == OrganisationState.ACTIVE,
+    or_(
+        participations.c.state == ParticipationState.ACCEPTED,
+        and_(
+            participations.c.state == ParticipationState.ENDED, appointments.c.capacity == Capacity.COUNSELLOR
+        ),
+    ),
+)
+
+
+def of_independent_point(organisation: str) -> ColumnElement[bool]:
+    """Whether an organisation is the independent point, which takes part in everything."""
+    return exists().where(participations.c.independent, participations.c.organisation == organisation)
+
+
+def takes_part(organisation: str) -> ColumnElement[bool]:
+    """Whether an organisation takes part in the production of the row."""
+    own = exists().where(
+        participations.c.production == productions.c.name,
+        participations.c.organisation == organisation,
+        participations.c.state == ParticipationState.ACCEPTED,
+    )
+    return or_(own, of_independent_point(organisation))
+
+
+async def production_where(conn: AsyncConnection, condition: ColumnElement[bool]) -> Production | None:
+    """Returns the one production that satisfies the condition, if any."""
+    found = await every(conn, Production, select(*columns(Production)).where(condition))
+    return found[0] if found else None
+
+
+async def contacts(conn: AsyncConnection, condition: ColumnElement[bool]) -> tuple[Contact, ...]:
+    """Returns at most 256 roles that satisfy the condition, by name, with their holders' current keys."""
+    query = (
+        select(*CONTACT)
+        .join(members, members.c.name == appointments.c.member)
+        .join(organisations, organisations.c.name == appointments.c.organisation)
+        .join(participations, participations.c.name == appointments.c.participation)
+        .where(condition)
+        .order_by(appointments.c.name)
+        .limit(CONTACT_BOUND)
+    )
+    return await every(conn, Contact, query)
+
+
+async def entry(conn: AsyncConnection, production: Production | None) -> Circle:
+    """Returns who takes part in a production, or the standing entry: the independent point alone."""
+    name = production.name if production else ""
+    which = and_(TAKES_PART, or_(participations.c.production == name, participations.c.independent))
+    return await circle(conn, which, (production,) if production else ())
+
+
+async def circle(
+    conn: AsyncConnection, which: ColumnElement[bool], known: tuple[Production, ...] | None = None
+) -> Circle:
+    """Returns at most 64 participations that satisfy the condition, with their contacts that count now.
+
+    Args:
+        conn: The transaction.
+        which: Over participations and their organisations.
+        known: The productions when read already; otherwise those of the participations.
+    """
+    taking = await every(
+        conn,
+        Participation,
+        select(*columns(Participation))
+        .join(organisations, organisations.c.name == participations.c.organisation)
+        .where(which)
+        .order_by(participations.c.name)
+        .limit(MAX_PARTICIPATIONS + 1),
+    )
+    names = [participation.name for participation in taking]
+    chosen = await contacts(conn, and_(appointments.c.participation.in_(names), CURRENT))
+    return Circle(
+        productions=await _productions(conn, taking) if known is None else known,
+        participations=taking,
+        organisations=await _organisations(conn, taking),
+        contacts=chosen,
+        book=await book(conn, [c.kid for c in chosen], [c.appointment for c in chosen]),
+    )
+
+
+async def _productions(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Production, ...]:
+    names = {participation.production for participation in of}
+    return await every(conn, Production, select(*columns(Production)).where(productions.c.name.in_(names)))
+
+
+async def _organisations(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Organisation, ...]:
+    names = {participation.organisation for participation in of}
+    return await every(
+        conn, Organisation, select(*columns(Organisation)).where(organisations.c.name.in_(names))
+    )
+
+
+async def count_participations(conn: AsyncConnection, production: str) -> int:
+    """Returns how many organisations take part or were asked to."""
+    query = select(func.count()).where(
+        participations.c.production == production, participations.c.state != ParticipationState.ENDED
+    )
+    return (await conn.execute(query.select_from(participations))).scalar_one()
+
+
+async def current_appointments(conn: AsyncConnection, participation: str) -> tuple[Appointment, ...]:
+    """Returns the roles for a participation that were not ended."""
+    query = select(*columns(Appointment)).where(
+        appointments.c.participation == participation, appointments.c.ended.is_(False)
+    )
+    return await every(conn, Appointment, query)

@@ -1,0 +1,1 @@
+"""What the directory does for its callers, one function for each RPC."""

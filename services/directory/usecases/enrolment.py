@@ -1,0 +1,297 @@
+"""Becoming a member, changing one's key, and leaving."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+
+from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
+from meldbrug.crypto import PublicKeys, statements
+from meldbrug.crypto.statements import StatementKind
+from meldbrug.statements.v1 import statements_pb2 as wire
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.directory.domain import (
+    COLLECTIONS,
+    INVITATION_LIFETIME,
+    MAX_ROTATIONS,
+    Invitation,
+    InvitationInvalid,
+    Key,
+    Member,
+    MemberState,
+    Organisation,
+    OrganisationState,
+    Seats,
+    Signed,
+    Standing,
+    SubjectKind,
+    WrongState,
+    require_state,
+)
+from services.directory.store import keys, policy, rows
+from services.directory.store.keys import Enrolled
+from services.directory.store.tables import invitations, members
+from services.directory.usecases import vouching
+from services.directory.usecases.doors import (
+    ADMIN,
+    SECRETARIAT,
+    SELF,
+    Caller,
+    Done,
+    Door,
+    Doors,
+    answer,
+    answered,
+    organisation_lock,
+)
+from services.kernel.clock import Ids, text_id
+from services.kernel.db import advisory_lock, app_now
+from services.kernel.errors import InvalidArgument, InvalidField, NotPermitted
+from services.kernel.pause import pause
+
+CODE_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitee:
+    """Whom an admin invites; `subject` names a person or system known already."""
+
+    title: str
+    subject_kind: SubjectKind
+    subject: str = ""
+    admin: bool = False
+
+
+class Invitations:
+    """Codes that are handed over once and kept as hashes only.
+
+    A code is the keyed hash of the membership it is for: a repeated call is answered with the same code,
+    and yet neither a table nor a remembered answer holds one.
+    """
+
+    def __init__(self, key: bytes, ids: Ids) -> None:
+        self._key, self._ids = key, ids
+
+    def code(self, member: str) -> str:
+        """Returns the code that lets a key into this membership."""
+        return text_id(
+            hmac.digest(self._key, b"meldbrug/invitation/v1\0" + member.encode(), "sha256")[:CODE_BYTES]
+        )
+
+    async def invite(self, conn: AsyncConnection, organisation: str, whom: Invitee) -> Member:
+        """Adds a membership that waits for a key. Raises WRONG_STATE when the subject has one already."""
+        member = Member(
+            name=f"members/{self._ids.new_id()}",
+            organisation=organisation,
+            subject=whom.subject or f"{COLLECTIONS[whom.subject_kind]}/{self._ids.new_id()}",
+            title=whom.title,
+            subject_kind=whom.subject_kind,
+            admin=whom.admin,
+        )
+        if not await rows.add(conn, member):
+            raise WrongState
+        expire_time = await app_now(conn) + INVITATION_LIFETIME
+        digest = code_digest(self.code(member.name))
+        await rows.add(conn, Invitation(code_digest=digest, member=member.name, expire_time=expire_time))
+        return member
+
+
+def code_digest(code: str) -> bytes:
+    """Returns what is kept of a code: 128 random bits need no slower hash."""
+    return hashlib.sha256(code.encode()).digest()
+
+
+class Enrolment:
+    """Use cases around memberships and their keys."""
+
+    def __init__(self, doors: Doors, invitations_: Invitations, installation: str) -> None:
+        self.doors, self.invitations, self.installation = doors, invitations_, installation
+
+    async def invite_member(self, caller: Caller, whom: Invitee) -> tuple[Enrolled, str]:
+        """Invites a person or system; returns the membership and the code."""
+
+        async def act(conn: AsyncConnection, standing: Standing) -> Done:
+            if whom.subject:
+                await _require_subject(conn, whom)
+            return Done(((await self.invitations.invite(conn, standing.organisation.name, whom)).name,))
+
+        (name,) = await self.doors.command(caller, ADMIN, act)
+        return await self.member(name), self.invitations.code(name)
+
+    async def accept_invitation(self, caller: Caller, code: str) -> Enrolled:
+        """Hands the newcomer's key to the organisation that invited it."""
+
+        async def unit(conn: AsyncConnection) -> str:
+            if names := await answered(conn, caller):
+                return names[0]
+            member = await self._invited(conn, code_digest(code))
+            keys_ = caller.actor.keys
+            if keys_ is None or not await rows.add(
+                conn, Key(kid=keys_.kid, signing=keys_.signing, sealing=keys_.sealing, member=member.name)
+            ):
+                raise InvitationInvalid
+            await rows.save(conn, member.accept_key(keys_.kid))
+            await answer(conn, caller, (member.name,))
+            return member.name
+
+        return await self.member(await self.doors.database.run_unit(unit))
+
+    async def _invited(self, conn: AsyncConnection, digest: bytes) -> Member:
+        """Uses an invitation up, under its organisation's lock. Raises INVITATION_INVALID."""
+        found = select(members.c.organisation).join(invitations, invitations.c.member == members.c.name)
+        organisation = (await conn.execute(found.where(invitations.c.code_digest == digest))).scalar()
+        if organisation is None:
+            raise InvitationInvalid
+        await advisory_lock(conn, organisation_lock(organisation))
+        use = (
+            update(invitations)
+            .where(
+                invitations.c.code_digest == digest,
+                invitations.c.used.is_(False),
+                invitations.c.expire_time > await app_now(conn),
+            )
+            .values(used=True)
+            .returning(invitations.c.member)
+        )
+        name = (await conn.execute(use)).scalar()
+        if name is None:
+            raise InvitationInvalid
+        member = await rows.get(conn, Member, name)
+        state = (await rows.get(conn, Organisation, organisation)).state
+        if member.state is not MemberState.INVITED or state is not OrganisationState.ACTIVE:
+            raise InvitationInvalid
+        return member
+
+    async def endorse_member(self, caller: Caller, name: str, signed: SignedMessage) -> Enrolled:
+        """Endorses a pending key of the caller's organisation with the caller's own."""
+        return await self._endorse(caller, ADMIN, name, signed)
+
+    async def endorse_admin(self, caller: Caller, name: str, signed: SignedMessage) -> Enrolled:
+        """Endorses a pending admin of any organisation with the root."""
+        return await self._endorse(caller, SECRETARIAT, name, signed)
+
+    async def _endorse(self, caller: Caller, door: Door, name: str, signed: SignedMessage) -> Enrolled:
+        async def check(conn: AsyncConnection, standing: Standing) -> tuple[Member, wire.Endorsement]:
+            return await self._endorsable(conn, standing, door, name, signed)
+
+        async def act(conn: AsyncConnection, standing: Standing) -> Done:
+            member, said = await check(conn, standing)
+            await vouching.use_sequence(conn, said.signer_kid, said)
+            await keys.add_endorsement(
+                conn, said.kid, said.signer_kid, Signed(signed.statement, signed.signature)
+            )
+            await rows.save(conn, member.endorse())
+            return Done((name,), [member.organisation])
+
+        if checked := await self.doors.preflight(caller, door, check):
+            # Before the membership: an exclusion of the organisation must know everyone who ever joined it.
+            await self.doors.disclosure.record_affiliation(checked[0].subject, checked[0].organisation)
+            await pause("add_member.after_affiliation")
+        await self.doors.command(caller, door, act)
+        return await self.member(name)
+
+    async def _endorsable(
+        self, conn: AsyncConnection, standing: Standing, door: Door, name: str, signed: SignedMessage
+    ) -> tuple[Member, wire.Endorsement]:
+        member = await rows.get(conn, Member, name)
+        if not door.secretariat and member.organisation != standing.organisation.name:
+            raise NotPermitted
+        await advisory_lock(conn, organisation_lock(member.organisation))
+        member = await rows.get(conn, Member, name)
+        organisation = await rows.get(conn, Organisation, member.organisation)
+        member.endorse()
+        require_state(organisation.state, OrganisationState.ACTIVE)
+        said = statements.verify(
+            StatementKind.ENDORSEMENT, signed, await self._signer(conn, standing, door), wire.Endorsement
+        )
+        vouching.require_here(said, self.installation, organisation.name)
+        vouching.require_endorsement(said, organisation, member, await app_now(conn))
+        if said.admin != door.secretariat:
+            # An admin is vouched for by the root alone, and the root's door is for admins alone.
+            raise InvalidArgument("ENDORSEMENT_BROKEN")
+        return member, said
+
+    async def _signer(self, conn: AsyncConnection, standing: Standing, door: Door) -> PublicKeys:
+        if not door.secretariat:
+            return vouching.public_keys(standing.key)
+        (root,) = await keys.standings(conn, [self.installation])
+        return vouching.public_keys(root.key)
+
+    async def remove_member(self, caller: Caller, name: str) -> Enrolled:
+        """Removes a member of the caller's organisation; its seats end before this returns."""
+
+        async def act(conn: AsyncConnection, standing: Standing) -> Done:
+            member = await rows.get(conn, Member, name)
+            if member.organisation != standing.organisation.name:
+                raise NotPermitted
+            await rows.save(conn, member.remove(self.installation))
+            return Done((name,), await policy.touched_by_member(conn, name, member.organisation))
+
+        await self.doors.command(caller, ADMIN, act, ends=True)
+        return await self.member(name)
+
+    async def begin_rotation(self, caller: Caller, signed: SignedMessage, new: PublicKeys) -> Enrolled:
+        """Notes the key that shall follow the caller's; the old one stays in force."""
+
+        async def act(conn: AsyncConnection, standing: Standing) -> Done:
+            member, old = standing.member, standing.key
+            said = statements.verify(
+                StatementKind.ROTATION, signed, vouching.public_keys(old), wire.KeyRotation
+            )
+            vouching.require_here(said, self.installation, member.organisation)
+            vouching.require_rotation(said, member, new)
+            await vouching.use_sequence(conn, old.kid, said)
+            changed = member.announce(new.kid, self.installation)
+            await _add_successor(conn, member, new)
+            await keys.put_rotation(conn, old.kid, new.kid, Signed(signed.statement, signed.signature))
+            await rows.save(conn, changed)
+            return Done((member.name,))
+
+        (name,) = await self.doors.command(caller, SELF, act)
+        await pause("rotate.after_pending")
+        return await self.member(name)
+
+    async def complete_rotation(self, caller: Caller, new_kid: str) -> Enrolled:
+        """Puts the announced key in force, once no live seat of the old one is without a successor."""
+
+        async def check(conn: AsyncConnection, standing: Standing) -> Member:
+            return standing.member.rotate(new_kid, await app_now(conn))
+
+        async def act(conn: AsyncConnection, standing: Standing) -> Done:
+            await keys.complete_rotation(conn, standing.key.kid)
+            return Done(((await rows.save(conn, await check(conn, standing))).name,))
+
+        if await self.doors.preflight(caller, SELF, check):
+            await self.doors.disclosure.end_seats(Seats((caller.actor.kid,)), require_successors=True)
+            await pause("rotate.after_rewrap")
+        (name,) = await self.doors.command(caller, SELF, act)
+        await pause("rotate.after_active")
+        return await self.member(name)
+
+    async def member(self, name: str) -> Enrolled:
+        """Returns a membership as it is now."""
+        async with self.doors.database.transaction() as conn:
+            return (await keys.with_keys(conn, [await rows.get(conn, Member, name)]))[0]
+
+
+async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:
+    if not whom.subject.startswith(COLLECTIONS[whom.subject_kind] + "/"):
+        raise InvalidField("subject", "is not of the kind that is invited")
+    if not await rows.every(
+        conn, Member, select(*rows.columns(Member)).where(members.c.subject == whom.subject).limit(1)
+    ):
+        raise NotPermitted
+
+
+async def _add_successor(conn: AsyncConnection, member: Member, new: PublicKeys) -> None:
+    if len(await keys.keys_of(conn, [member.name])) >= MAX_ROTATIONS:
+        raise WrongState
+    added = await rows.add(
+        conn, Key(kid=new.kid, signing=new.signing, sealing=new.sealing, member=member.name)
+    )
+    # The same announcement may come again; any other known key has had its time, or is someone else's.
+    if not added and member.pending_kid != new.kid:
+        raise InvalidField("new_keys", "must be new")
