@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from services.kernel.migrations import upgrade
 from services.stack import Backends
-from tests.support.stack import TOOLS, throw_away_folder
+from tests.support.stack import TOOLS, fresh_database, running_stack, throw_away_folder
+
+if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of their own subject only.
+    from services.bootstrap.policy import Engine, Model
+    from services.stack.stack import Stack
 
 TESTS = Path(__file__).parent
 KINDS = {"unit", "integration", "e2e", "property", "fault", "policy", "docs"}
 TEMPLATE = "template_migrated"
-numbers = itertools.count(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +52,8 @@ def backends() -> Iterator[Backends]:
 @pytest.fixture(scope="session")
 def migrated_template(backends: Backends) -> str:
     """The name of a database in which every migration has run, to be copied."""
+    from services.kernel.migrations import upgrade
+
     url = backends.create_database(TEMPLATE)
     for migrations in sorted((TESTS.parent / "services").glob("*/migrations")):
         upgrade(url, migrations.parent.name)
@@ -59,14 +63,44 @@ def migrated_template(backends: Backends) -> str:
 @pytest.fixture
 def database(backends: Backends, migrated_template: str) -> Iterator[str]:
     """The address of a fresh, migrated database."""
-    name = f"test_{next(numbers)}"
-    yield backends.create_database(name, template=migrated_template)
-    backends.drop_database(name)
+    with fresh_database(backends, migrated_template) as url:
+        yield url
 
 
 @pytest.fixture
 def empty_database(backends: Backends) -> Iterator[str]:
     """The address of a fresh database without any schema."""
-    name = f"test_{next(numbers)}"
-    yield backends.create_database(name)
-    backends.drop_database(name)
+    with fresh_database(backends) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def policy_engine(backends: Backends) -> Engine:
+    """Where the real OpenFGA answers."""
+    from services.bootstrap.policy import Engine
+
+    return Engine(backends.openfga.grpc_address, backends.openfga.http_url, backends.openfga.token_path)
+
+
+@pytest.fixture
+async def policy_model(policy_engine: Engine) -> Model:
+    """A fresh store with today's model and the probe in it."""
+    from services.bootstrap.policy import ensure_model, introduce
+
+    model = ensure_model(policy_engine)
+    await introduce(policy_engine, model, [])
+    return model
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The whole stack with all services in one process."""
+    with running_stack(one_process=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack_each() -> Iterator[Stack]:
+    """The whole stack with one process for each service."""
+    with running_stack(one_process=False) as running:
+        yield running

@@ -1,6 +1,7 @@
 """The production stack made small: PostgreSQL, OpenFGA and the services on one machine.
 
 Everything it makes lives in one folder (`.stack/`); nothing it starts outlives it.
+`services.stack.stack` adds the services; it is not imported here: who needs PostgreSQL alone shall not wait.
 """
 
 from services.stack.backends import Backends

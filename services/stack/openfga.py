@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -47,6 +48,7 @@ class OpenFGAServer:
         http, grpc = (free_port(port) for port in ports)
         self.http_url, self.grpc_address = f"http://127.0.0.1:{http}", f"127.0.0.1:{grpc}"
         self._env = {
+            "PATH": os.defpath,
             **SETTINGS,
             "OPENFGA_DATASTORE_URI": f"{database_url}?sslmode=disable",
             "OPENFGA_AUTHN_PRESHARED_KEYS": self.token,

@@ -116,16 +116,18 @@ class Supervisor:
         log: Path,
         *,
         env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
         end_with: signal.Signals = signal.SIGTERM,
     ) -> Child:
-        """Starts `command` with its output appended to `log`; `end_with` ends it in good order."""
+        """Starts `command` in `folder` with its output appended to `log`; `end_with` ends it well."""
         with log.open("ab") as output:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
+                env=env,
+                cwd=folder,
                 start_new_session=True,
             )
         child = Child(self, name, process, log)

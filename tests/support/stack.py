@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from services.stack import Backends
+
+if TYPE_CHECKING:
+    from services.stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / ".stack"
 TOOLS = STACK / "tools"
+NUMBERS = itertools.count(1)
 
 
 @contextmanager
 def throw_away_folder() -> Iterator[Path]:
     """Yields a fresh folder for a stack and removes it afterwards."""
-    STACK.mkdir(exist_ok=True)
-    TOOLS.mkdir(exist_ok=True)
+    TOOLS.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="test-", dir=STACK))
     try:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def fresh_database(backends: Backends, template: str = "template1") -> Iterator[str]:
+    """Yields the address of a fresh copy of `template` and drops it afterwards."""
+    name = f"test_{next(NUMBERS)}"
+    yield backends.create_database(name, template=template)
+    backends.drop_database(name)
+
+
+@contextmanager
+def running_stack(*, one_process: bool, env: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Yields a whole stack of its own, with the services in one process or in one each.
+
+    Args:
+        one_process: False gives each service a process of its own.
+        env: settings besides, such as `{"MELDBRUG_TEST_SWITCHES": "true", "MELDBRUG_TEST_CLOCK": "true"}`.
+    """
+    from services.__main__ import NAMES
+    from services.stack.stack import Stack
+
+    with (
+        throw_away_folder() as folder,
+        Stack(folder, NAMES, one_process=one_process, env=env, tools_folder=TOOLS) as stack,
+    ):
+        yield stack

@@ -1,0 +1,200 @@
+"""`python -m services`: every service is a target of one program, alone or together.
+
+This is the one file that knows which services there are, and the only one that compares their names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf import descriptor_pool
+from pydantic import ValidationError
+
+import services.coordination.app
+import services.directory.app
+import services.disclosure.app
+from services.coordination.config import CoordinationSettings
+from services.directory.config import DirectorySettings
+from services.disclosure.config import DisclosureSettings
+from services.kernel import log
+from services.kernel.config import ConfigurationError, KernelSettings, ServiceSettings
+from services.kernel.migrations import upgrade
+from services.kernel.process import Process
+from services.kernel.rpc import Builder
+
+PREFIX = "MELDBRUG_"
+WRONG_SETTINGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One service: its name, how it is built, and its own settings."""
+
+    name: str
+    build: Builder
+    settings: type[ServiceSettings]
+
+
+SERVICES = (
+    Target("directory", services.directory.app.build, DirectorySettings),
+    Target("disclosure", services.disclosure.app.build, DisclosureSettings),
+    Target("coordination", services.coordination.app.build, CoordinationSettings),
+)
+NAMES = tuple(target.name for target in SERVICES)
+ALL = "all"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command. Returns the exit code: 2 for wrong settings, each named on standard error."""
+    chosen = parser().parse_args(arguments)
+    if chosen.env_file:
+        os.environ.update(read_settings(chosen.env_file))
+    try:
+        command: Callable[[argparse.Namespace], None] = chosen.command
+        command(chosen)
+    except ValidationError as wrong:
+        print(*explain(wrong), sep="\n", file=sys.stderr)
+        return WRONG_SETTINGS
+    except ConfigurationError as wrong:
+        print(f"wrong setting: {wrong}", file=sys.stderr)
+        return WRONG_SETTINGS
+    return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Returns the command line."""
+    top = argparse.ArgumentParser(prog="python -m services", description="Runs Meldbrug's services.")
+    top.add_argument(
+        "--env-file", type=Path, help="file of NAME=value lines that are added to the environment"
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    run_parser = commands.add_parser("run", help="run services until SIGTERM")
+    run_parser.add_argument("names", nargs="+", choices=[ALL, *NAMES], metavar="all|NAME")
+    run_parser.set_defaults(command=run)
+    commands.add_parser("list", help="list the services and what they serve").set_defaults(command=show)
+    commands.add_parser("check-config", help="print the JSON schema of every setting").set_defaults(
+        command=schema
+    )
+    commands.add_parser("migrate", help="bring the database to this version").set_defaults(command=migrate)
+    found = commands.add_parser("bootstrap", help="make a new installation, or complete it")
+    found.add_argument("--keys", type=Path, required=True, help="folder for the keys that are made")
+    found.add_argument("--root-key", type=Path, help="file with an existing secretariat root key")
+    found.add_argument("--organisation", default="Secretariaat", help="name of the secretariat as shown")
+    found.add_argument("--person", default="Secretaris", help="name of its first admin as shown")
+    found.set_defaults(command=bootstrap)
+    return top
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Runs the chosen services in this process until it is told to stop."""
+    refuse_unknown(os.environ)
+    settings = KernelSettings()
+    log.configure(settings.log_level)
+    builders = {target.name: target.build for target in SERVICES if {target.name, ALL} & set(chosen.names)}
+    asyncio.run(serve(settings, builders))
+
+
+async def serve(settings: KernelSettings, builders: Mapping[str, Builder]) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    async with Process(settings, builders) as process:
+        await process.wait()
+
+
+def show(_chosen: argparse.Namespace) -> None:
+    """Prints each service with the RPC services of its package."""
+    for name in NAMES:
+        file = descriptor_pool.Default().FindFileByName(f"meldbrug/{name}/v1/{name}_service.proto")
+        print(name, *(f"  {service}" for service in file.services_by_name), sep="\n")
+
+
+def schema(_chosen: argparse.Namespace) -> None:
+    """Prints the JSON schema of all settings; docs/config.schema.json is its committed copy."""
+    print(json.dumps(config_schema(), indent=2))
+
+
+def config_schema() -> dict[str, object]:
+    """Returns the JSON schema of the settings of the kernel and of each service."""
+    return {
+        "kernel": KernelSettings.model_json_schema(),
+        **{target.name: target.settings.model_json_schema() for target in SERVICES},
+    }
+
+
+def migrate(_chosen: argparse.Namespace) -> None:
+    """Brings every service's schema to its newest version."""
+    url = required("DATABASE_URL")
+    for name in NAMES:
+        upgrade(url, name)
+        print(f"{name}: up to date")
+
+
+def bootstrap(chosen: argparse.Namespace) -> None:
+    """Makes the installation and prints the settings that follow from it."""
+    from services.bootstrap import Founders, Plan, policy  # noqa: PLC0415 an SDK that running services never need
+    from services.bootstrap import bootstrap as make  # noqa: PLC0415 as above
+
+    token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
+    engine = policy.Engine(
+        required("OPENFGA__ADDRESS"), required("OPENFGA__HTTP_URL"), Path(token_file) if token_file else None
+    )
+    plan = Plan(
+        database_url=required("DATABASE_URL"),
+        engine=engine,
+        keys=chosen.keys,
+        services=NAMES,
+        root_key=chosen.root_key,
+        founders=Founders(chosen.organisation, chosen.person),
+    )
+    settings = "".join(f"{name}={value}\n" for name, value in asyncio.run(make(plan)).settings().items())
+    (chosen.keys / "installation.env").write_text(settings)
+    print(settings, end="")
+
+
+def required(name: str) -> str:
+    """Returns a setting that a command needs without needing all the others."""
+    value = os.environ.get(f"{PREFIX}{name}")
+    if not value:
+        raise ConfigurationError(f"{PREFIX}{name} is missing")
+    return value
+
+
+def read_settings(file: Path) -> dict[str, str]:
+    """Returns the settings in a file of NAME=value lines."""
+    lines = (
+        line.partition("=")
+        for line in file.read_text().splitlines()
+        if line.strip() and not line.startswith("#")
+    )
+    return {name.strip(): value for name, _, value in lines}
+
+
+def refuse_unknown(environment: Mapping[str, str]) -> None:
+    """Refuses a setting that no service has: a mistyped name would silently leave the default in force."""
+    prefixes = tuple(f"{PREFIX}{name.upper()}_" for name in NAMES)
+    known = {f"{PREFIX}{name.upper()}" for name in KernelSettings.model_fields}
+    for target, prefix in zip(SERVICES, prefixes, strict=True):
+        known |= {f"{prefix}{name.upper()}" for name in target.settings.model_fields}
+    for name in environment:
+        if name.startswith(PREFIX) and name.upper().split("__")[0] not in known:
+            raise ConfigurationError(f"{name} is not a setting")
+
+
+def explain(wrong: ValidationError) -> list[str]:
+    """Returns one line for each wrong setting, with its name and never its value."""
+    prefix = wrong.title.removesuffix("Settings").upper()
+    scope = PREFIX if prefix == "KERNEL" else f"{PREFIX}{prefix}_"
+    return [
+        f"wrong setting: {scope}{'__'.join(str(part).upper() for part in error['loc'])}: {error['msg']}"
+        for error in wrong.errors(include_input=False, include_url=False)
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
