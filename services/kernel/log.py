@@ -50,6 +50,7 @@ def configure(level: str = "INFO") -> None:
     """Sends JSON lines to standard error; other libraries may only name themselves there."""
     structlog.configure(
         processors=[
+            structlog.processors.add_log_level,
             _add_request,
             _keep_allowed,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -65,7 +66,7 @@ def configure(level: str = "INFO") -> None:
 
 def emit(event: StrEnum, level: str = "info", **fields: str | float | bool) -> None:
     """Logs one event; a field that is not allowed is dropped."""
-    structlog.get_logger().log(LEVELS[level], event.value, level=level, **fields)
+    structlog.get_logger().log(LEVELS[level], event.value, **fields)
 
 
 def emit_failure(event: StrEnum, failure: BaseException, **fields: str | float | bool) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Self
 
 import grpc
@@ -30,6 +32,7 @@ from services.kernel.tokens import Identity, ServiceKeys
 
 WATCH_S = 2.0
 RESTART_S = 1.0
+LEAST_GRACE_S = 1.0
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 # Beyond our own limit gRPC itself refuses, without a reason; up to this factor the chain does, with one.
 HEADROOM = 2
@@ -57,34 +60,24 @@ class Process:
         self.metrics = Metrics()
         self.address = ""
         self.services: list[Service] = []
-        self._peers: list[Peers] = []
+        self._health = health.aio.HealthServicer()
+        self._ending = AsyncExitStack()
         self._stopping = asyncio.Event()
         self._signalled = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
         """Starts to serve. Raises ConfigurationError, naming the setting, when it must not."""
-        pause.arm(self._settings.test_pause_point, self._settings.test_pause_release)
-        self._authz = _openfga(self._settings)
-        self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)
-        self._server = grpc.aio.server(options=_server_options(self._settings), maximum_concurrent_rpcs=MAX_RPCS)
-        self._health = health.aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        for name, build in self._builders.items():
-            await self._add(build(self._kernel(name)))
-        if self._settings.reflection:
-            reflection.enable_server_reflection([*self._served(), reflection.SERVICE_NAME], self._server)
-        self._listen()
-        await self._server.start()
-        self._start_loops()
-        for name in ("", *self._served()):
-            await self._health.set(name, SERVING)
-        emit(Event.PROCESS_STARTED, address=self.address, count=len(self.services))
+        try:
+            await self._start()
+        except BaseException:
+            await self._ending.aclose()
+            raise
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        """Stops."""
-        await self.stop(self._settings.stop_grace_s)
+        """Stops in order: say so, take no calls and drain, end workers, close what they used."""
+        await self._ending.aclose()
 
     async def wait(self) -> None:
         """Returns at SIGTERM or SIGINT."""
@@ -93,21 +86,37 @@ class Process:
             loop.add_signal_handler(number, self._signalled.set)
         await self._signalled.wait()
 
-    async def stop(self, grace_s: float) -> None:
-        """Stops in order: say so, take no calls and drain, end workers, close the database."""
+    async def _start(self) -> None:
+        pause.arm(self._settings.test_pause_point, self._settings.test_pause_release)
+        self._authz = _openfga(self._settings)
+        self._ending.push_async_callback(self._authz.close)
+        self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)
+        self._server = grpc.aio.server(options=_server_options(self._settings), maximum_concurrent_rpcs=MAX_RPCS)
+        self._ending.push_async_callback(self._server.stop, 0)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        for name, build in self._builders.items():
+            await self._add(build(self._kernel(name)))
+        if self._settings.reflection:
+            reflection.enable_server_reflection([*self._served(), reflection.SERVICE_NAME], self._server)
+        self._listen()
+        self._start_loops()
+        await self._server.start()
+        self._ending.push_async_callback(self._drain)
+        for name in ("", *self._served()):
+            await self._health.set(name, SERVING)
+        emit(Event.PROCESS_STARTED, address=self.address, count=len(self.services))
+
+    async def _drain(self) -> None:
         await self._health.enter_graceful_shutdown()
-        await self._server.stop(grace_s)
+        await self._server.stop(self._settings.stop_grace_s)
+        emit(Event.PROCESS_STOPPED, address=self.address)
+
+    async def _end_loops(self) -> None:
         self._stopping.set()
-        _, late = await asyncio.wait(self._loops, timeout=max(grace_s, 1.0)) if self._loops else (set(), set())
+        _, late = await asyncio.wait(self._loops, timeout=max(self._settings.stop_grace_s, LEAST_GRACE_S))
         for loop in late:
             loop.cancel()
         await asyncio.gather(*self._loops, return_exceptions=True)
-        for peers in self._peers:
-            await peers.close()
-        await self._authz.close()
-        for service in self.services:
-            await service.database.close()
-        emit(Event.PROCESS_STOPPED, address=self.address)
 
     def _kernel(self, name: str) -> Kernel:
         settings = self._settings
@@ -119,7 +128,7 @@ class Process:
             lambda: self.address,
             _channel_credentials(settings),
         )
-        self._peers.append(peers)
+        self._ending.push_async_callback(peers.close)
         return Kernel(
             name=name,
             settings=settings,
@@ -133,6 +142,7 @@ class Process:
         )
 
     async def _add(self, service: Service) -> None:
+        self._ending.push_async_callback(service.database.close)
         for need in service.needs:
             if need not in self._builders and need not in self._settings.peers:
                 raise ConfigurationError(f"peers: {service.name} needs the address of {need}")
@@ -179,6 +189,7 @@ class Process:
             if service.jobs:
                 loops.append(service.jobs.run)
         self._loops = [asyncio.create_task(_keep(loop, self._stopping)) for loop in loops]
+        self._ending.push_async_callback(self._end_loops)
 
     def _watch(self, name: str, ask: Callable[[], Awaitable[None]]) -> Loop:
         """A loop that shows under `dependency.<name>` in the health service whether something answers."""
@@ -247,9 +258,9 @@ def _server_options(settings: KernelSettings) -> list[tuple[str, int]]:
     ]
 
 
-def _hex_file(path: object, length: int, setting: str) -> bytes:
+def _hex_file(path: Path, length: int, setting: str) -> bytes:
     try:
-        raw = bytes.fromhex(open(str(path), encoding="ascii").read())
+        raw = bytes.fromhex(path.read_text(encoding="ascii"))
     except (OSError, ValueError) as cause:
         raise ConfigurationError(f"{setting}: cannot read {length} bytes in hex") from cause
     if len(raw) != length:
@@ -266,8 +277,8 @@ def _secret_keys(settings: KernelSettings, name: str) -> SecretKeys:
     return keys
 
 
-def _bytes(path: object) -> bytes | None:
-    return open(str(path), "rb").read() if path else None
+def _bytes(path: Path | None) -> bytes | None:
+    return path.read_bytes() if path else None
 
 
 def _server_credentials(settings: KernelSettings) -> grpc.ServerCredentials | None:
