@@ -52,7 +52,17 @@ def run_protoc(out: Path) -> None:
     sources = [*sorted((ROOT / "proto").rglob("*.proto")), ROOT / "third_party/buf/validate/validate.proto"]
     include = Path(str(protoc._get_resource_file_name("grpc_tools", "_proto")))
     arguments = ["protoc", f"-I{ROOT / 'proto'}", f"-I{ROOT / 'third_party'}", f"-I{include}"]
-    arguments += [f"--python_out={out}", f"--grpc_python_out={out}", f"--mypy_out=quiet:{out}", f"--mypy_grpc_out=quiet:{out}"]
+    arguments += [
+        f"--python_out={out}",
+        f"--grpc_python_out={out}",
+        f"--mypy_out=quiet:{out}",
+        f"--mypy_grpc_out=quiet:{out}",
+    ]
+    plugins = (
+        f"--plugin={name}={Path(sys.executable).parent / name}"
+        for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")
+    )
+    arguments += plugins
     if protoc.main([*arguments, *(str(source) for source in sources)]):
         raise SystemExit("protoc failed")
 
@@ -64,7 +74,9 @@ def place(source: Path, out: Path, target: Path) -> None:
     if source.name.endswith(("_pb2_grpc.py", "_pb2_grpc.pyi")) and "Stub" not in text:
         return  # A file without services; the plugin writes an empty module.
     text = text.replace("from buf.validate import", "from meldbrug.thirdparty.buf.validate import")
-    text = text.replace("import buf.validate.validate_pb2", "import meldbrug.thirdparty.buf.validate.validate_pb2")
+    text = text.replace(
+        "import buf.validate.validate_pb2", "import meldbrug.thirdparty.buf.validate.validate_pb2"
+    )
     if relative.parts[0] == "buf":
         relative = Path(VENDORED) / relative
     destination = target / relative
