@@ -5,6 +5,8 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 READY := .venv/.synced
+# Generators find their plugins here.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What pytest is given besides; for example `make test ARGS=tests/unit`.
 ARGS ?=
 

@@ -77,7 +77,7 @@ def run(check: Check) -> Outcome:
     started = time.monotonic()
     done = subprocess.run(
         check.command,
-        env={**os.environ, **check.environment},
+        env={**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **check.environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

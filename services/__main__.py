@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import grpc
 from google.protobuf import descriptor_pool
 from pydantic import ValidationError
 
@@ -23,6 +24,7 @@ import services.disclosure.app
 from services.coordination.config import CoordinationSettings
 from services.directory.config import DirectorySettings
 from services.disclosure.config import DisclosureSettings
+from services.health import serves
 from services.kernel import log
 from services.kernel.config import ConfigurationError, KernelSettings, ServiceSettings
 from services.kernel.migrations import upgrade
@@ -35,17 +37,18 @@ WRONG_SETTINGS = 2
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One service: its name, how it is built, and its own settings."""
+    """One service: its name, how it is built, its own settings, and the port it has in a container."""
 
     name: str
     build: Builder
     settings: type[ServiceSettings]
+    port: int
 
 
 SERVICES = (
-    Target("directory", services.directory.app.build, DirectorySettings),
-    Target("disclosure", services.disclosure.app.build, DisclosureSettings),
-    Target("coordination", services.coordination.app.build, CoordinationSettings),
+    Target("directory", services.directory.app.build, DirectorySettings, 8101),
+    Target("disclosure", services.disclosure.app.build, DisclosureSettings, 8102),
+    Target("coordination", services.coordination.app.build, CoordinationSettings, 8103),
 )
 NAMES = tuple(target.name for target in SERVICES)
 ALL = "all"
@@ -78,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
     run_parser = commands.add_parser("run", help="run services until SIGTERM")
     run_parser.add_argument("names", nargs="+", choices=[ALL, *NAMES], metavar="all|NAME")
     run_parser.set_defaults(command=run)
+    commands.add_parser("health", help="ask the process at MELDBRUG_LISTEN whether it serves").set_defaults(
+        command=health
+    )
     commands.add_parser("list", help="list the services and what they serve").set_defaults(command=show)
     commands.add_parser("check-config", help="print the JSON schema of every setting").set_defaults(
         command=schema
@@ -105,6 +111,14 @@ async def serve(settings: KernelSettings, builders: Mapping[str, Builder]) -> No
     """Serves until SIGTERM or SIGINT."""
     async with Process(settings, builders) as process:
         await process.wait()
+
+
+def health(_chosen: argparse.Namespace) -> None:
+    """Exits with 1 unless the process that listens as set says that all it hosts is serving."""
+    port = required("LISTEN").rpartition(":")[2]
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        if not serves(channel):
+            sys.exit(f"nothing serves on port {port}")
 
 
 def show(_chosen: argparse.Namespace) -> None:

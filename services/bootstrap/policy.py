@@ -54,14 +54,14 @@ def ensure_model(engine: Engine, former: Model | None = None) -> Model:
     with OpenFgaClient(configuration(engine)) as client:
         store_id = former.store_id if former else create_store(client)
         client.set_store_id(store_id)
-        request = WriteAuthorizationModelRequest(**json.loads(text))  # type: ignore[no-untyped-call]  # the SDK's
+        request = WriteAuthorizationModelRequest(**json.loads(text))  # type: ignore[no-untyped-call]  # the SDK has none
         written = client.write_authorization_model(request)
     return Model(store_id, written.authorization_model_id, digest)
 
 
 def create_store(client: OpenFgaClient) -> str:
     """Makes the one store and returns its id."""
-    request = CreateStoreRequest(name=STORE_NAME)  # type: ignore[no-untyped-call]  # the SDK's
+    request = CreateStoreRequest(name=STORE_NAME)  # type: ignore[no-untyped-call]  # the SDK has none
     return str(client.create_store(request).id)
 
 

@@ -11,7 +11,7 @@ from meldbrug.crypto import statements
 from meldbrug.crypto.keys import SecretKeys
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1.statements_pb2 import Endorsement
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import (
@@ -24,6 +24,7 @@ from services.directory.domain import (
     SubjectKind,
 )
 from services.directory.store import keys, rows, tables
+from services.disclosure.store.tables import affiliations
 from services.kernel.clock import SystemIds
 from services.kernel.config import ConfigurationError
 from services.kernel.db import app_now
@@ -82,6 +83,8 @@ async def register(conn: AsyncConnection, root: SecretKeys, founders: Founders) 
         state=MemberState.ACTIVE,
         kid=root.kid,
     )
+    # As for every member: an exclusion of the organisation must find whoever was ever there.
+    await conn.execute(insert(affiliations).values(subject=member.subject, organisation=organisation.name))
     public = root.public
     await rows.add(conn, organisation)
     await rows.add(conn, member)

