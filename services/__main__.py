@@ -92,8 +92,7 @@ def parser() -> argparse.ArgumentParser:
     found = commands.add_parser("bootstrap", help="make a new installation, or complete it")
     found.add_argument("--keys", type=Path, required=True, help="folder for the keys that are made")
     found.add_argument("--root-key", type=Path, help="file with an existing secretariat root key")
-    found.add_argument("--organisation", default="Secretariaat", help="name of the secretariat as shown")
-    found.add_argument("--person", default="Secretaris", help="name of its first admin as shown")
+    found.add_argument("--title", default="Secretariaat", help="name of the secretariat as shown")
     found.set_defaults(command=bootstrap)
     return top
 
@@ -151,7 +150,7 @@ def migrate(_chosen: argparse.Namespace) -> None:
 
 def bootstrap(chosen: argparse.Namespace) -> None:
     """Makes the installation and prints the settings that follow from it."""
-    from services.bootstrap import Founders, Plan, policy  # noqa: PLC0415 an SDK that running services never need
+    from services.bootstrap import Plan, policy  # noqa: PLC0415 an SDK that running services never need
     from services.bootstrap import bootstrap as make  # noqa: PLC0415 as above
 
     token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
@@ -164,7 +163,7 @@ def bootstrap(chosen: argparse.Namespace) -> None:
         keys=chosen.keys,
         services=NAMES,
         root_key=chosen.root_key,
-        founders=Founders(chosen.organisation, chosen.person),
+        title=chosen.title,
     )
     settings = "".join(f"{name}={value}\n" for name, value in asyncio.run(make(plan)).settings().items())
     (chosen.keys / "installation.env").write_text(settings)

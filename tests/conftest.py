@@ -85,10 +85,12 @@ def policy_engine(backends: Backends) -> Engine:
 @pytest.fixture
 async def policy_model(policy_engine: Engine) -> Model:
     """A fresh store with today's model and the probe in it."""
-    from services.bootstrap.policy import ensure_model, introduce
+    from services.bootstrap.policy import PROBE, adapter, ensure_model
 
     model = ensure_model(policy_engine)
-    await introduce(policy_engine, model, [])
+    authz = adapter(policy_engine, model)
+    await authz.write([PROBE.tuple])
+    await authz.close()
     return model
 
 

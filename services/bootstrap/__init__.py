@@ -6,15 +6,14 @@ Safe to repeat: what is there stays, what is missing is added, a changed policy 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from services.bootstrap import policy, secrets
-from services.bootstrap.secretariat import Founders, found
-from services.directory.store.policy import wanted_tuples
+from services.bootstrap.secretariat import found
 from services.kernel.db import Database
 
-__all__ = ["Founders", "Installation", "Plan", "bootstrap"]
+__all__ = ["Installation", "Plan", "bootstrap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +24,7 @@ class Plan:
         keys: Folder for the secrets and for `installation.json`, which says what was made.
         services: Names of the services that need a key.
         root_key: File with an existing root key; one is made when absent.
-        founders: Names of the secretariat and its first admin as shown.
+        title: Name of the secretariat as shown, and of who holds its root key.
     """
 
     database_url: str
@@ -33,7 +32,7 @@ class Plan:
     keys: Path
     services: tuple[str, ...]
     root_key: Path | None = None
-    founders: Founders = field(default_factory=Founders)
+    title: str = "Secretariaat"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +72,18 @@ async def bootstrap(plan: Plan) -> Installation:
     root = secrets.key_pair(root_key_file)
     model = policy.ensure_model(plan.engine, former_model(plan.keys))
     database = Database(plan.database_url, "directory", app_name="meldbrug bootstrap", pool_size=1)
+    authz = policy.adapter(plan.engine, model)
     try:
-        admin = await database.run_unit(lambda conn: found(conn, root, plan.founders))
-        tuples = await database.run_unit(lambda conn: wanted_tuples(conn, admin.organisation))
+        await authz.write([policy.PROBE.tuple])
+        secretariat = await found(database, authz, root, plan.title)
     finally:
+        await authz.close()
         await database.close()
-    await policy.introduce(plan.engine, model, tuples)
     secrets.hex_secret(plan.keys / "pages.key", 32)
     made = Installation(
         installation=root.kid,
-        organisation=admin.organisation,
-        member=admin.name,
+        organisation=secretariat.organisation,
+        member=secretariat.member,
         model=model,
         service_keys={
             name: secrets.public_text(secrets.key_pair(plan.keys / f"{name}.key")) for name in plan.services

@@ -1,10 +1,9 @@
-"""OpenFGA's store and model, and the first tuples in it."""
+"""OpenFGA's store and model, and the way to them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +12,7 @@ from openfga_sdk.credentials import CredentialConfiguration, Credentials
 from openfga_sdk.models import WriteAuthorizationModelRequest
 from openfga_sdk.sync import OpenFgaClient
 
-from services.kernel.authz import PolicyTuple
-from services.kernel.openfga.adapter import WRITE_LIMIT, OpenFGA, Probe
+from services.kernel.openfga.adapter import OpenFGA, Probe
 
 MODEL_FILE = Path(__file__).resolve().parents[2] / "policy" / "model.json"
 STORE_NAME = "meldbrug"
@@ -77,12 +75,6 @@ def configuration(engine: Engine) -> ClientConfiguration:
     )
 
 
-async def introduce(engine: Engine, model: Model, tuples: Iterable[PolicyTuple]) -> None:
-    """Writes the probe that readiness asks about, and `tuples`."""
-    adapter = OpenFGA(engine.address, model.store_id, model.model_id, probe=PROBE, token=engine.token)
-    wanted = [PROBE.tuple, *tuples]
-    try:
-        for start in range(0, len(wanted), WRITE_LIMIT):
-            await adapter.write(wanted[start : start + WRITE_LIMIT])
-    finally:
-        await adapter.close()
+def adapter(engine: Engine, model: Model) -> OpenFGA:
+    """Returns the engine behind the kernel's port; the caller closes it."""
+    return OpenFGA(engine.address, model.store_id, model.model_id, probe=PROBE, token=engine.token)

@@ -16,6 +16,7 @@ from types import FrameType
 
 from demo.settle import settle
 from demo.story import play
+
 from services.__main__ import NAMES
 from services.stack.folder import AlreadyRunning, Endpoints, Folder
 from services.stack.processes import StackError, free_port
