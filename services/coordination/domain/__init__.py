@@ -1,0 +1,1 @@
+"""States, clocks and what each kind of caller sees; pure."""

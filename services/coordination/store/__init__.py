@@ -1,0 +1,1 @@
+"""The tables of schema `coordination` and what is read from and written to them."""

@@ -1,0 +1,226 @@
+"""Takes over what disclosure tells, and settles what follows: clocks, times of change, the order of inboxes.
+
+Everything here runs in one transaction under the incident's lock, and gives the same state however often it
+runs. What nobody can see moves nothing that anybody can see.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.coordination.domain.clocks import (
+    Clock,
+    Periods,
+    delivery_clocks,
+    incident_clocks,
+    notice_clocks,
+)
+from services.coordination.domain.facts import (
+    DeliveryFacts,
+    IncidentFacts,
+    IncidentSnapshot,
+    IncidentState,
+    NoticeFacts,
+    delivered,
+    noted,
+)
+from services.coordination.domain.views import Titles, incident_view, sent_view, stub_view
+from services.coordination.store import tables as t
+from services.coordination.store.inbox import INDEPENDENT
+from services.coordination.store.rows import (
+    ClockOwner,
+    clocks_of,
+    delivery_facts,
+    incident_facts,
+    notice_facts,
+    write_clocks,
+)
+
+CHANNEL = "coordination_inbox"
+DeliveryKey = tuple[str, str]
+
+
+@dataclass(slots=True)
+class World:
+    """An incident with all that hangs on it; `contents` are the digests of what was shown last."""
+
+    incident: IncidentFacts
+    notices: dict[str, NoticeFacts]
+    deliveries: dict[DeliveryKey, DeliveryFacts]
+    contents: dict[str | DeliveryKey, str]
+    titles: dict[str, str] = field(default_factory=dict)
+
+    def titles_of(self, notice: NoticeFacts) -> Titles:
+        """The titles around a stub."""
+        known = self.titles.get
+        return Titles(known(notice.sender, ""), known(self.incident.production, ""), known(INDEPENDENT, ""))
+
+
+async def versions(conn: AsyncConnection, names: Collection[str]) -> dict[str, int]:
+    """The versions applied of those of `names` that are known."""
+    query = select(t.incidents.c.name, t.incidents.c.version).where(t.incidents.c.name.in_(names))
+    return {row.name: row.version for row in await conn.execute(query)}
+
+
+async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, periods: Periods) -> bool:
+    """Takes over a snapshot; False, and nothing changed, unless it is newer than what stands."""
+    if (await versions(conn, [told.name])).get(told.name, -1) >= told.version:
+        return False
+    await _write_incident(conn, told)
+    before = await _load(conn, told.name)
+    deliveries = dict(before.deliveries)
+    for notice in told.notices:
+        facts = noted(notice, before.notices.get(notice.name), now)
+        await _write_notice(conn, told.name, facts)
+        mine = {subject: entry for (name, subject), entry in before.deliveries.items() if name == notice.name}
+        for subject, entry in delivered(notice, mine, now).items():
+            deliveries[notice.name, subject] = entry
+    await settle(conn, told.name, now, periods, deliveries)
+    return True
+
+
+async def settle(
+    conn: AsyncConnection,
+    incident: str,
+    now: datetime,
+    periods: Periods,
+    deliveries: Mapping[DeliveryKey, DeliveryFacts] | None = None,
+) -> None:
+    """Makes clocks, times of change and inboxes follow the facts, and rings for readers who see a change."""
+    world = await _load(conn, incident)
+    wanted = world.deliveries if deliveries is None else dict(deliveries)
+    world.titles = await _titles(conn, world)
+    clocks = _clocks(world, wanted, periods)
+    await write_clocks(conn, await clocks_of(conn, [incident, *world.notices], None), clocks)
+    await _touch(conn, world, clocks, now)
+    changed: dict[DeliveryKey, str] = {}
+    for (name, subject), entry in wanted.items():
+        notice, seen = world.notices[name], (*clocks[name, ""], *clocks[name, subject])
+        content = stub_view(notice, entry, world.titles_of(notice), seen, now).etag
+        if content != world.contents.get((name, subject)):
+            changed[name, subject] = content
+        elif entry != world.deliveries[name, subject]:
+            await _write_delivery(conn, name, entry, {})
+    await _move(conn, wanted, changed, now)
+
+
+async def _load(conn: AsyncConnection, incident: str) -> World:
+    row = (await conn.execute(select(t.incidents).filter_by(name=incident))).one()
+    notices = (await conn.execute(select(t.notices).filter_by(incident=incident))).all()
+    names = [notice.name for notice in notices]
+    query = select(t.deliveries).where(t.deliveries.c.notice.in_(names))
+    places: Iterable[Row[Any]] = (await conn.execute(query)).all() if names else ()
+    contents: dict[str | DeliveryKey, str] = {entry.name: entry.content for entry in (row, *notices)}
+    contents |= {(place.notice, place.subject): place.content for place in places}
+    return World(
+        incident_facts(row),
+        {notice.name: notice_facts(notice) for notice in notices},
+        {(place.notice, place.subject): delivery_facts(place) for place in places},
+        contents,
+    )
+
+
+async def _titles(conn: AsyncConnection, world: World) -> dict[str, str]:
+    names = {INDEPENDENT, world.incident.production, *(notice.sender for notice in world.notices.values())}
+    rows = await conn.execute(select(t.titles.c.name, t.titles.c.title).where(t.titles.c.name.in_(names)))
+    return {row.name: row.title for row in rows}
+
+
+def _clocks(
+    world: World, deliveries: Mapping[DeliveryKey, DeliveryFacts], periods: Periods
+) -> dict[ClockOwner, tuple[Clock, ...]]:
+    clocks = {(world.incident.name, ""): incident_clocks(world.incident, periods)}
+    clocks |= {(name, ""): notice_clocks(notice, periods) for name, notice in world.notices.items()}
+    return clocks | {key: delivery_clocks(entry, periods) for key, entry in deliveries.items()}
+
+
+async def _touch(
+    conn: AsyncConnection, world: World, clocks: Mapping[ClockOwner, tuple[Clock, ...]], now: datetime
+) -> None:
+    """Moves the time of change of what a handler sees changed; the first sight keeps the time of creation."""
+    views = {world.incident.name: incident_view(world.incident, clocks[world.incident.name, ""], now).etag}
+    views |= {name: sent_view(notice, clocks[name, ""], now).etag for name, notice in world.notices.items()}
+    for name, content in views.items():
+        if content == world.contents[name]:
+            continue
+        table = t.incidents if name == world.incident.name else t.notices
+        values = {"content": content, "update_time": now} if world.contents[name] else {"content": content}
+        await conn.execute(update(table).where(table.c.name == name).values(**values))
+
+
+async def _write_incident(conn: AsyncConnection, told: IncidentSnapshot) -> None:
+    row = insert(t.incidents).values(
+        name=told.name,
+        version=told.version,
+        production=told.production,
+        reporter_kid=told.reporter_kid,
+        withdrawn=told.withdrawn,
+        progress=IncidentState.RECEIVED,
+        create_time=told.create_time,
+        update_time=told.create_time,
+        content="",
+    )
+    followed = {"version": told.version, "production": told.production, "withdrawn": told.withdrawn}
+    await conn.execute(row.on_conflict_do_update(index_elements=[t.incidents.c.name], set_=followed))
+    gone = (t.handlers.c.incident == told.name) & t.handlers.c.subject.not_in(told.handlers)
+    await conn.execute(delete(t.handlers).where(gone))
+    if told.handlers:
+        rows = [
+            {"incident": told.name, "subject": name, "create_time": told.create_time}
+            for name in told.handlers
+        ]
+        await conn.execute(insert(t.handlers).values(rows).on_conflict_do_nothing())
+
+
+async def _write_notice(conn: AsyncConnection, incident: str, facts: NoticeFacts) -> None:
+    values = {**asdict(facts), "purposes": list(facts.purposes)}
+    row = insert(t.notices).values(**values, incident=incident, update_time=facts.create_time, content="")
+    await conn.execute(row.on_conflict_do_update(index_elements=[t.notices.c.name], set_=values))
+
+
+async def _move(
+    conn: AsyncConnection,
+    deliveries: Mapping[DeliveryKey, DeliveryFacts],
+    changed: Mapping[DeliveryKey, str],
+    now: datetime,
+) -> None:
+    """Puts changed entries at the head of their readers' inboxes.
+
+    A reader's row in `inboxes` stays locked until the commit, so a reader's numbers appear in their order:
+    whoever has seen one has missed none below it. Readers are taken by name, so that no two of us wait in a
+    circle.
+    """
+    by_reader: dict[str, list[str]] = defaultdict(list)
+    for name, subject in sorted(changed):
+        by_reader[subject].append(name)
+    for subject in sorted(by_reader):
+        names = by_reader[subject]
+        row = insert(t.inboxes).values(subject=subject, seq=len(names))
+        counted = row.on_conflict_do_update(
+            index_elements=[t.inboxes.c.subject], set_={"seq": t.inboxes.c.seq + len(names)}
+        )
+        last: int = (await conn.execute(counted.returning(t.inboxes.c.seq))).scalar_one()
+        for seq, name in enumerate(names, last - len(names) + 1):
+            place = {"seq": seq, "update_time": now, "content": changed[name, subject]}
+            await _write_delivery(conn, name, deliveries[name, subject], place)
+        await conn.execute(select(func.pg_notify(CHANNEL, subject)))
+
+
+async def _write_delivery(
+    conn: AsyncConnection, notice: str, entry: DeliveryFacts, place: Mapping[str, Any]
+) -> None:
+    values = {**asdict(entry), **place}
+    if place:
+        row = insert(t.deliveries).values(notice=notice, **values)
+        await conn.execute(row.on_conflict_do_update(index_elements=t.deliveries.primary_key, set_=values))
+    else:
+        here = (t.deliveries.c.notice == notice) & (t.deliveries.c.subject == entry.subject)
+        await conn.execute(update(t.deliveries).where(here).values(**values))

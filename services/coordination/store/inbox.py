@@ -1,0 +1,92 @@
+"""One reader's stubs and tombstones: found by the reader first, so that the rest costs nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.coordination.domain.access import NoticeRef, Read
+from services.coordination.domain.facts import NoticeFacts
+from services.coordination.domain.views import Entry, Titles, stub_view
+from services.coordination.store import tables as t
+from services.coordination.store.rows import clocks_of, delivery_facts, notice_facts
+from services.kernel.authz import Grant
+
+INDEPENDENT = "independent"
+
+
+def newest(subject: str, before: int | None, limit: int) -> Select[Any]:
+    """The reader's places before `before`, newest change first: one short walk of one index."""
+    query = select(t.deliveries).where(t.deliveries.c.subject == subject)
+    if before is not None:
+        query = query.where(t.deliveries.c.seq < before)
+    return query.order_by(t.deliveries.c.seq.desc()).limit(limit)
+
+
+async def page(conn: AsyncConnection, subject: str, before: int | None, limit: int) -> list[Entry]:
+    """At most `limit` entries, newest change first."""
+    return await _entries(conn, subject, newest(subject, before, limit))
+
+
+async def next_change(conn: AsyncConnection, subject: str, after: int) -> Entry | None:
+    """The oldest change after `after`, or None."""
+    query = select(t.deliveries).where(t.deliveries.c.subject == subject, t.deliveries.c.seq > after)
+    return next(iter(await _entries(conn, subject, query.order_by(t.deliveries.c.seq).limit(1))), None)
+
+
+async def entry(conn: AsyncConnection, subject: str, notice: str) -> Entry | None:
+    """The reader's entry of one notice, or None."""
+    query = select(t.deliveries).filter_by(notice=notice, subject=subject)
+    return next(iter(await _entries(conn, subject, query)), None)
+
+
+async def last_seq(conn: AsyncConnection, subject: str) -> int:
+    """The reader's newest change; 0 when there was none."""
+    return await conn.scalar(select(t.inboxes.c.seq).filter_by(subject=subject)) or 0
+
+
+async def notice(conn: AsyncConnection, grant: Grant[Read, NoticeRef]) -> NoticeFacts:
+    """The facts of a notice that the caller may read."""
+    return notice_facts((await conn.execute(select(t.notices).filter_by(name=grant.on.name))).one())
+
+
+async def acknowledge(conn: AsyncConnection, grant: Grant[Read, NoticeRef]) -> None:
+    """Notes the acknowledgement; the caller settles the incident afterwards."""
+    noted = update(t.notices).where(t.notices.c.name == grant.on.name)
+    await conn.execute(noted.values(acknowledge_time=func.kernel.app_now()))
+
+
+async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> list[Entry]:
+    places = (await conn.execute(query)).all()
+    names = [place.notice for place in places]
+    if not names:
+        return []
+    notices = {row.name: row for row in await conn.execute(_around(names))}
+    clocks = await clocks_of(conn, names, ("", subject))
+    entries = []
+    for place in places:
+        row = notices[place.notice]
+        titles = Titles(row.sender_title or "", row.production_title or "", row.independent_title or "")
+        seen = clocks[row.name, ""] + clocks[row.name, subject]
+        view = stub_view(notice_facts(row), delivery_facts(place), titles, seen, place.update_time)
+        entries.append(Entry(place.seq, view))
+    return entries
+
+
+def _around(names: list[str]) -> Select[Any]:
+    sender, production, independent = (t.titles.alias() for _ in range(3))
+    return (
+        select(
+            t.notices,
+            sender.c.title.label("sender_title"),
+            production.c.title.label("production_title"),
+            independent.c.title.label("independent_title"),
+        )
+        .join(t.incidents, t.incidents.c.name == t.notices.c.incident)
+        .outerjoin(sender, sender.c.name == t.notices.c.sender)
+        .outerjoin(production, production.c.name == t.incidents.c.production)
+        .outerjoin(independent, independent.c.name == INDEPENDENT)
+        .where(t.notices.c.name.in_(names))
+    )

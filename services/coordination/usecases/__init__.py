@@ -1,0 +1,1 @@
+"""What coordination does, one module per kind of caller."""
