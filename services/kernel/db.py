@@ -22,11 +22,12 @@ from services.kernel.errors import Unavailable
 
 T = TypeVar("T")
 
-# Design section 6: nobody waits longer than a second for a lock, and no transaction stays open longer.
+# Design section 6: nobody waits longer than a second for a lock, and no transaction stays open longer. Each is
+# below the next, so that the mildest one strikes first: a statement that times out keeps its connection.
 SESSION_LIMITS_MS = {
-    "statement_timeout": 1000,
-    "lock_timeout": 900,
-    "idle_in_transaction_session_timeout": 1000,
+    "statement_timeout": 800,
+    "lock_timeout": 700,
+    "idle_in_transaction_session_timeout": 900,
     "transaction_timeout": 1000,
 }
 CONNECT_TIMEOUT_S = 2

@@ -23,8 +23,8 @@ from services.kernel.log import Event, Metrics, emit, emit_failure
 Handler = Callable[..., Awaitable[None]]
 
 MAX_ID_LENGTH = 200
-# The doorbell wakes a worker at once; polling is for a lost doorbell and for delayed jobs.
-POLL_S = 2.0
+# The doorbell wakes a worker at once; polling is for retries, delays, locks that came free and lost doorbells.
+POLL_S = 0.5
 HEARTBEAT_S = 3.0
 STALLED_S = 10.0
 RESTART_S = 1.0
@@ -75,7 +75,6 @@ class Jobs:
             min_size=1,
             max_size=concurrency + 2,
             timeout=2.0,
-            open=False,
         )
         self._app = procrastinate.App(connector=connector)
 

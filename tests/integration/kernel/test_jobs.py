@@ -1,0 +1,238 @@
+"""Jobs that commit with their change, are repeated until they succeed, and outlive their worker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.kernel import jobs as module
+from services.kernel.db import Database
+from services.kernel.jobs import Jobs, Sweep, Task
+
+
+class Record:
+    """What handlers did."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.failures = 0
+        self.now = self.most = 0
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def keep(self, **ids: str) -> None:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        try:
+            await self.gate.wait()
+            await asyncio.sleep(0.02)
+            if self.failures > 0:
+                self.failures -= 1
+                raise RuntimeError("not yet")
+            self.done.append(ids["thing"])
+        finally:
+            self.now -= 1
+
+    async def until(self, holds: Callable[[], bool], limit_s: float = 8.0) -> None:
+        async with asyncio.timeout(limit_s):
+            while not holds():
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def record() -> Record:
+    return Record()
+
+
+@pytest.fixture
+def jobs(database: Database, record: Record) -> Jobs:
+    made = Jobs("alpha", database, concurrency=2)
+    made.register({"keep": Task(record.keep, max_wait_s=1)})
+    return made
+
+
+@asynccontextmanager
+async def working(jobs: Jobs) -> AsyncIterator[asyncio.Event]:
+    stopping = asyncio.Event()
+    worker = asyncio.create_task(jobs.run(stopping))
+    try:
+        yield stopping
+    finally:
+        stopping.set()
+        async with asyncio.timeout(10):
+            await worker
+
+
+def deferring(jobs: Jobs, *things: str, lock: str | None = None, fail: bool = False) -> Any:
+    async def work(conn: AsyncConnection) -> None:
+        for thing in things:
+            await conn.execute(text("INSERT INTO things VALUES (:name)"), {"name": thing})
+            await jobs.defer(conn, "keep", lock=lock, thing=thing)
+        if fail:
+            raise RuntimeError("rolled back")
+
+    return work
+
+
+async def queued(database: Database) -> int:
+    async with database.transaction() as conn:
+        return int(await conn.scalar(text("SELECT count(*) FROM jobs.procrastinate_jobs")) or 0)
+
+
+async def test_a_commit_starts_the_job_and_a_rollback_drops_it(database: Database, jobs: Jobs, record: Record) -> None:
+    async with working(jobs):
+        with pytest.raises(RuntimeError):
+            await database.run_unit(deferring(jobs, "dropped", fail=True))
+        await database.run_unit(deferring(jobs, "kept"))
+        await record.until(lambda: bool(record.done))
+
+    assert record.done == ["kept"]
+    assert await queued(database) == 0
+
+
+async def test_the_doorbell_starts_it_at_once(
+    database: Database, jobs: Jobs, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "POLL_S", 60.0)
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "first"))
+        await record.until(lambda: bool(record.done))
+        await database.run_unit(deferring(jobs, "second"))
+        await record.until(lambda: len(record.done) == 2, limit_s=1.0)
+
+
+async def test_the_raw_connection_defers_too(database: Database, jobs: Jobs, record: Record) -> None:
+    async def work(driver: psycopg.AsyncConnection[Any]) -> None:
+        async with driver.pipeline():
+            await driver.execute("INSERT INTO things VALUES ('raw')")
+            await jobs.defer(driver, "keep", thing="raw")
+
+    await database.run_raw(work)
+    async with working(jobs):
+        await record.until(lambda: record.done == ["raw"])
+
+
+async def test_a_failed_job_is_repeated_until_it_succeeds(database: Database, jobs: Jobs, record: Record) -> None:
+    record.failures = 2
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "stubborn"))
+        await record.until(lambda: bool(record.done), limit_s=15)
+
+    assert record.done == ["stubborn"]
+
+
+async def test_no_more_run_at_once_than_allowed(database: Database, jobs: Jobs, record: Record) -> None:
+    await database.run_unit(deferring(jobs, *(f"n{number}" for number in range(8))))
+    async with working(jobs):
+        await record.until(lambda: len(record.done) == 8)
+
+    assert record.most == 2
+
+
+async def test_jobs_of_one_lock_run_in_order(database: Database, jobs: Jobs, record: Record) -> None:
+    await database.run_unit(deferring(jobs, "a", "b", "c", "d", lock="one"))
+    async with working(jobs):
+        await record.until(lambda: len(record.done) == 4)
+
+    assert record.most == 1
+    assert record.done == ["a", "b", "c", "d"]
+
+
+async def test_the_stop_lets_running_jobs_finish(database: Database, jobs: Jobs, record: Record) -> None:
+    record.gate.clear()
+    async with working(jobs) as stopping:
+        await database.run_unit(deferring(jobs, "running"))
+        await record.until(lambda: record.now == 1)
+        stopping.set()
+        await asyncio.sleep(0.05)
+        record.gate.set()
+
+    assert record.done == ["running"]
+    assert await queued(database) == 0
+
+
+async def test_what_a_dead_worker_left_is_done_again(
+    database: Database, jobs: Jobs, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(module, "STALLED_S", 1.0)
+    await database.run_unit(deferring(jobs, "left"))
+    async with database.transaction() as conn:
+        # As a worker leaves it that is killed: fetched by somebody whose heart stopped long ago.
+        await conn.execute(
+            text("INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
+        )
+        await conn.execute(
+            text("UPDATE jobs.procrastinate_jobs SET status = 'doing', worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)")
+        )
+    async with working(jobs):
+        await record.until(lambda: record.done == ["left"])
+
+
+async def test_ids_only(database: Database, jobs: Jobs) -> None:
+    async def work(conn: AsyncConnection, value: Any) -> None:
+        await jobs.defer(conn, "keep", thing=value)
+
+    for value in ("x" * 201, 3, {"name": "somebody"}):
+        with pytest.raises(ValueError, match="ids only"):
+            await database.run_unit(lambda conn, value=value: work(conn, value))
+
+
+async def test_a_sweep_runs_in_one_process_at_a_time(database: Database) -> None:
+    running, most, runs = 0, 0, 0
+
+    async def sweep() -> None:
+        nonlocal running, most, runs
+        running += 1
+        runs += 1
+        most = max(most, running)
+        await asyncio.sleep(0.05)
+        running -= 1
+
+    both = [Jobs("alpha", database), Jobs("alpha", database)]
+    for each in both:
+        each.register({}, sweeps=(Sweep("often", 0.02, sweep),))
+    async with working(both[0]), working(both[1]), asyncio.timeout(5):
+        while runs < 4:
+            await asyncio.sleep(0.01)
+
+    assert most == 1
+
+
+async def test_a_failing_sweep_goes_on(database: Database) -> None:
+    runs = 0
+
+    async def sweep() -> None:
+        nonlocal runs
+        runs += 1
+        raise RuntimeError("again")
+
+    jobs = Jobs("alpha", database)
+    jobs.register({}, sweeps=(Sweep("often", 0.02, sweep),))
+    async with working(jobs), asyncio.timeout(5):
+        while runs < 3:
+            await asyncio.sleep(0.01)
+
+
+async def test_the_worker_comes_back_after_the_database_was_gone(
+    database: Database, jobs: Jobs, record: Record
+) -> None:
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "before"))
+        await record.until(lambda: record.done == ["before"])
+        async with database.transaction() as conn:
+            await conn.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE application_name = 'test jobs' AND datname = current_database()"
+                )
+            )
+        await database.run_unit(deferring(jobs, "after"))
+        await record.until(lambda: record.done == ["before", "after"])
