@@ -205,6 +205,7 @@ class Report(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    HANDLER_KIDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: `incidents/{incident}`."""
     production: _builtins.str
@@ -229,6 +230,10 @@ class Report(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it came in."""
 
+    @_builtins.property
+    def handler_kids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys whose seats of the intake live now: new content is sealed to exactly these, and the reporter where due."""
+
     def __init__(
         self,
         *,
@@ -240,10 +245,11 @@ class Report(_message.Message):
         categories: _abc.Iterable[_common_pb2.Category.ValueType] | None = ...,
         language: _common_pb2.Language.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        handler_kids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "intake", b"intake"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "create_time", b"create_time", "exclusions", b"exclusions", "intake", b"intake", "language", b"language", "name", b"name", "production", b"production", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "create_time", b"create_time", "exclusions", b"exclusions", "handler_kids", b"handler_kids", "intake", b"intake", "language", b"language", "name", b"name", "production", b"production", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,6 +268,7 @@ class HandledReport(_message.Message):
     CATEGORIES_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    HANDLER_KIDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: `incidents/{incident}`."""
     production: _builtins.str
@@ -284,6 +291,10 @@ class HandledReport(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it came in."""
 
+    @_builtins.property
+    def handler_kids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Keys whose seats of the intake live now: new content is sealed to exactly these, and the reporter where due."""
+
     def __init__(
         self,
         *,
@@ -294,10 +305,11 @@ class HandledReport(_message.Message):
         categories: _abc.Iterable[_common_pb2.Category.ValueType] | None = ...,
         language: _common_pb2.Language.ValueType = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        handler_kids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "intake", b"intake", "reporter_keys", b"reporter_keys"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "create_time", b"create_time", "intake", b"intake", "language", b"language", "name", b"name", "production", b"production", "reporter_keys", b"reporter_keys"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "create_time", b"create_time", "handler_kids", b"handler_kids", "intake", b"intake", "language", b"language", "name", b"name", "production", b"production", "reporter_keys", b"reporter_keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
