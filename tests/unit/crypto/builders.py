@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from meldbrug.common.v1 import common_pb2
 from meldbrug.crypto import SecretKeys, SectionContext
 from meldbrug.crypto.chains import SignedAppointment, SignedEndorsement, SignedRotation

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meldbrug.crypto import canonical
 from meldbrug.crypto.canonical import Field
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from meldbrug.common.v1 import common_pb2
 from meldbrug.common.v1.common_pb2 import Signed
 from meldbrug.crypto import AppointmentBroken, EndorsementBroken
@@ -15,7 +16,6 @@ from meldbrug.crypto.chains import (
     verify_member,
 )
 from meldbrug.crypto.statements import StatementKind, signing_input
-
 from tests.unit.crypto.builders import (
     ADMIN,
     ADMIN_SUBJECT,

@@ -1,9 +1,9 @@
 """Keys: one form each, none of small order, and the same as every other X-Wing library's (T7)."""
 
 import pytest
+
 from meldbrug.crypto import KeyMalformed, PublicKeys, SecretKeys, is_kid, kid_of
 from meldbrug.crypto import keys as module
-
 from tests.unit.crypto.builders import MEMBER, STRANGER, hashed
 
 P = 2**255 - 19

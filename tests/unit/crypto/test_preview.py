@@ -3,8 +3,8 @@
 import hashlib
 
 import pytest
-from meldbrug.crypto import canonical, preview_digest, terms_digest
 
+from meldbrug.crypto import canonical, preview_digest, terms_digest
 from tests.unit.crypto.builders import NOTICE, hashed, ident
 
 SHOWN = (NOTICE, [hashed("a"), hashed("b")], "1", 1)

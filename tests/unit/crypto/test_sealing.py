@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meldbrug.crypto import (
     MAX_CIPHERTEXT_BYTES,
     MAX_CONTENT_BYTES,
@@ -31,7 +32,6 @@ from meldbrug.crypto import (
     wrap_key,
 )
 from meldbrug.crypto.sealing import decrypt_content, padded_length
-
 from tests.unit.crypto.builders import (
     CONSENT,
     INCIDENT,

@@ -4,12 +4,12 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meldbrug.common.v1.common_pb2 import Signed
 from meldbrug.crypto import StatementForeign, StatementMalformed, StatementSignature
 from meldbrug.crypto import statements as module
 from meldbrug.crypto.statements import StatementKind, parse, sign, signing_input, statement_digest, verify
 from meldbrug.statements.v1 import statements_pb2 as wire
-
 from tests.unit.crypto.builders import (
     ADMIN,
     MEMBER,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from meldbrug.crypto import (
     CryptoError,
     TokenAudience,
@@ -25,7 +26,6 @@ from meldbrug.crypto.tokens import (
     mint,
     parse,
 )
-
 from tests.unit.crypto.builders import INSTALLATION, MEMBER, NOW, REPORTER, STRANGER
 
 METHOD = "/meldbrug.disclosure.v1.ReporterService/SubmitReport"

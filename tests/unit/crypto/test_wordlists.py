@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
+
 from meldbrug.crypto import ReceiptLanguage
 from meldbrug.crypto.receipt import words_of
 
