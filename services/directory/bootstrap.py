@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from meldbrug.crypto import PublicKeys
+from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
+from meldbrug.crypto import PublicKeys, statements
+from meldbrug.crypto.statements import StatementKind
+from meldbrug.statements.v1 import statements_pb2 as wire
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +17,7 @@ from services.directory.domain import (
     MemberState,
     Organisation,
     OrganisationKind,
+    Signed,
     SubjectKind,
 )
 from services.directory.store import keys, policy, rows
@@ -36,7 +40,13 @@ class Secretariat:
 
 
 async def bootstrap(
-    database: Database, authz: Authz, ids: Ids, root: PublicKeys, title: str = DEFAULT_TITLE
+    database: Database,
+    authz: Authz,
+    ids: Ids,
+    root: PublicKeys,
+    *,
+    title: str = DEFAULT_TITLE,
+    endorsement: SignedMessage | None = None,
 ) -> Secretariat:
     """Makes the secretariat with the installation's root as its admin. Idempotent.
 
@@ -46,13 +56,17 @@ async def bootstrap(
         ids: Where names come from.
         root: The public keys whose fingerprint is the installation's id.
         title: The secretariat's name, and its root's, as shown; only for the first time.
+        endorsement: The root's own, signed by itself, so that what it signs as a member verifies too.
 
     Raises:
         ConfigurationError: the database belongs to another installation.
     """
 
     async def unit(conn: AsyncConnection) -> Secretariat:
-        return await _found(conn, root) or await _made(conn, ids, root, title)
+        made = await _found(conn, root) or await _made(conn, ids, root, title)
+        if endorsement is not None:
+            await _keep(conn, root, made, endorsement)
+        return made
 
     made = await database.run_unit(unit, Lock("directory/bootstrap"))
     async with database.transaction() as conn:
@@ -90,3 +104,13 @@ async def _made(conn: AsyncConnection, ids: Ids, root: PublicKeys, title: str) -
     await rows.add(conn, member)
     await rows.add(conn, Key(kid=root.kid, signing=root.signing, sealing=root.sealing, member=member.name))
     return Secretariat(organisation.name, member.name, member.subject)
+
+
+async def _keep(
+    conn: AsyncConnection, root: PublicKeys, made: Secretariat, endorsement: SignedMessage
+) -> None:
+    said = statements.verify(StatementKind.ENDORSEMENT, endorsement, root, wire.Endorsement)
+    claimed = (said.installation, said.organisation, said.subject, said.kid, said.admin)
+    if claimed != (root.kid, made.organisation, made.subject, root.kid, True):
+        raise ConfigurationError("the root's endorsement of itself says something else")
+    await keys.add_endorsement(conn, root.kid, root.kid, Signed(endorsement.statement, endorsement.signature))

@@ -63,7 +63,7 @@ async def add_endorsement(conn: AsyncConnection, kid: str, signer_kid: str, sign
         "statement": signed.statement,
         "signature": signed.signature,
     }
-    await conn.execute(postgresql.insert(endorsements).values(values))
+    await conn.execute(postgresql.insert(endorsements).values(values).on_conflict_do_nothing())
 
 
 async def put_rotation(conn: AsyncConnection, old_kid: str, new_kid: str, signed: Signed) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, Table, select, update
+from sqlalchemy import ColumnElement, Row, Select, Table, select, true, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -69,11 +69,11 @@ async def page(
 
 
 async def add(conn: AsyncConnection, thing: object, **more: object) -> bool:
-    """Inserts an entity; `more` fills columns beside it. False when that name, or a rival, is there already."""
+    """Inserts an entity, `more` beside it. False when that name, or a rival, is there already."""
     names = [field.name for field in fields(thing)]  # type: ignore[arg-type]  # entities only
     values = {name: getattr(thing, name) for name in names}
     statement = postgresql.insert(TABLES[type(thing)]).values(**values, **more).on_conflict_do_nothing()
-    return (await conn.execute(statement)).rowcount == 1
+    return (await conn.execute(statement.returning(true()))).first() is not None
 
 
 async def save(conn: AsyncConnection, thing: R) -> R:

@@ -125,13 +125,13 @@ class Enrolment:
         """Hands the newcomer's key to the organisation that invited it."""
 
         async def unit(conn: AsyncConnection) -> str:
+            digest = code_digest(code)
+            await _lock_invited(conn, digest)
             if names := await answered(conn, caller):
                 return names[0]
-            member = await self._invited(conn, code_digest(code))
+            member = await self._invited(conn, digest)
             keys_ = caller.actor.keys
-            if keys_ is None or not await rows.add(
-                conn, Key(kid=keys_.kid, signing=keys_.signing, sealing=keys_.sealing, member=member.name)
-            ):
+            if keys_ is None or not await rows.add(conn, _key(keys_, member)):
                 raise InvitationInvalid
             await rows.save(conn, member.accept_key(keys_.kid))
             await answer(conn, caller, (member.name,))
@@ -139,13 +139,9 @@ class Enrolment:
 
         return await self.member(await self.doors.database.run_unit(unit))
 
-    async def _invited(self, conn: AsyncConnection, digest: bytes) -> Member:
-        """Uses an invitation up, under its organisation's lock. Raises INVITATION_INVALID."""
-        found = select(members.c.organisation).join(invitations, invitations.c.member == members.c.name)
-        organisation = (await conn.execute(found.where(invitations.c.code_digest == digest))).scalar()
-        if organisation is None:
-            raise InvitationInvalid
-        await advisory_lock(conn, organisation_lock(organisation))
+    @staticmethod
+    async def _invited(conn: AsyncConnection, digest: bytes) -> Member:
+        """Uses an invitation up. Raises INVITATION_INVALID."""
         use = (
             update(invitations)
             .where(
@@ -160,7 +156,7 @@ class Enrolment:
         if name is None:
             raise InvitationInvalid
         member = await rows.get(conn, Member, name)
-        state = (await rows.get(conn, Organisation, organisation)).state
+        state = (await rows.get(conn, Organisation, member.organisation)).state
         if member.state is not MemberState.INVITED or state is not OrganisationState.ACTIVE:
             raise InvitationInvalid
         return member
@@ -277,6 +273,19 @@ class Enrolment:
             return (await keys.with_keys(conn, [await rows.get(conn, Member, name)]))[0]
 
 
+async def _lock_invited(conn: AsyncConnection, digest: bytes) -> None:
+    """Waits for the organisation that handed the code over. Raises INVITATION_INVALID for an unknown one."""
+    found = select(members.c.organisation).join(invitations, invitations.c.member == members.c.name)
+    organisation = (await conn.execute(found.where(invitations.c.code_digest == digest))).scalar()
+    if organisation is None:
+        raise InvitationInvalid
+    await advisory_lock(conn, organisation_lock(organisation))
+
+
+def _key(public: PublicKeys, member: Member) -> Key:
+    return Key(kid=public.kid, signing=public.signing, sealing=public.sealing, member=member.name)
+
+
 async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:
     if not whom.subject.startswith(COLLECTIONS[whom.subject_kind] + "/"):
         raise InvalidField("subject", "is not of the kind that is invited")
@@ -289,9 +298,7 @@ async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:
 async def _add_successor(conn: AsyncConnection, member: Member, new: PublicKeys) -> None:
     if len(await keys.keys_of(conn, [member.name])) >= MAX_ROTATIONS:
         raise WrongState
-    added = await rows.add(
-        conn, Key(kid=new.kid, signing=new.signing, sealing=new.sealing, member=member.name)
-    )
+    added = await rows.add(conn, _key(new, member))
     # The same announcement may come again; any other known key has had its time, or is someone else's.
     if not added and member.pending_kid != new.kid:
         raise InvalidField("new_keys", "must be new")
