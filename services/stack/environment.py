@@ -23,6 +23,11 @@ TOOLS = ROOT / ".stack" / "tools"
 def main() -> None:
     """Brings `.venv` to what `uv.lock` says and marks it as such."""
     if sys.version_info < (3, 11):
+        newer = next(
+            filter(None, map(shutil.which, ("python3.13", "python3.12", "python3.11", "python3.14"))), None
+        )
+        if newer:
+            os.execv(newer, [newer, *sys.argv])
         this = ".".join(map(str, sys.version_info[:2]))
         sys.exit(
             f"Python 3.11 or newer is needed, this is {this}: install one and run `make PYTHON=python3.x`."
@@ -30,6 +35,10 @@ def main() -> None:
     uv = system_uv() or pinned_uv()
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PYTHON": sys.executable}
     environment.pop("VIRTUAL_ENV", None)
+    if not (ROOT / ".venv" / "pyvenv.cfg").exists():
+        shutil.rmtree(
+            ROOT / ".venv", ignore_errors=True
+        )  # What an interruption left; uv refuses to go on from it.
     print("Installing the locked dependencies into .venv ...", flush=True)
     done = subprocess.run([uv, "sync", "--locked"], cwd=ROOT, env=environment, check=False)
     if done.returncode:

@@ -10,10 +10,10 @@ from pathlib import Path
 from services.stack.folder import Folder
 from services.stack.processes import Child, Supervisor, free_port, run
 
-# Why these: `docs/adr/` on caches, and the measurements in `services/stack/README.md`.
+# No cache: a withdrawn consent must bite at once, and the engine's own advisories were mostly about its caches.
 SETTINGS = {
     "OPENFGA_DATASTORE_ENGINE": "postgres",
-    "OPENFGA_DATASTORE_MAX_OPEN_CONNS": "30",
+    "OPENFGA_DATASTORE_MAX_OPEN_CONNS": "30",  # Above the cap of calls in flight that the services keep.
     "OPENFGA_DATASTORE_MIN_OPEN_CONNS": "4",
     "OPENFGA_AUTHN_METHOD": "preshared",
     "OPENFGA_CHECK_QUERY_CACHE_ENABLED": "false",
