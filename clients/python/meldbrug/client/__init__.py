@@ -1,0 +1,1 @@
+"""Talks to an installation for one person or system: what is shown was verified, what is sent is sealed."""

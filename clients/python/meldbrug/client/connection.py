@@ -1,0 +1,205 @@
+"""Calls to an installation: tokens over the exact bytes sent, deadlines, and retries where they are safe.
+
+Every command carries a `request_id`, so that repeating the same bytes has one effect; the token is made anew
+for each attempt. A clock that runs off is corrected once by the server's own time, then trusted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Self, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+
+from meldbrug.crypto import SecretKeys, tokens
+
+from .device import ServerClock, elapsed_s
+from .errors import MeldbrugError, Refused, refusal_of
+
+M = TypeVar("M", bound=Message)
+
+DEADLINE_S: Final = 10.0
+ATTEMPTS: Final = 5
+BACKOFF_S: Final = 0.2
+MAX_BACKOFF_S: Final = 5.0
+MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
+"""Above every answer's own bounds; a server cannot make a client hold more."""
+OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_time_ms", 60_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.enable_retries", 0),
+)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Whose key signs the tokens; a self-certifying key (reporter, newcomer) brings its public keys along."""
+
+    keys: SecretKeys
+    self_certifying: bool = False
+
+
+class Connection:
+    """Channels to the services of one installation."""
+
+    def __init__(
+        self,
+        addresses: Mapping[str, str],
+        installation: str,
+        *,
+        clock: ServerClock | None = None,
+        tls_root: bytes | None = None,
+    ) -> None:
+        """Prepares channels; nothing is sent.
+
+        Args:
+            addresses: `host:port` by service name (`directory`, `disclosure`, `coordination`).
+            installation: The fingerprint of the secretariat root, from the user's own configuration.
+            clock: The clock to correct; shared by clients of one device.
+            tls_root: PEM of the certificate authority; without it the channels are plain, for loopback only.
+        """
+        self.installation = installation
+        self.clock = clock or ServerClock()
+        self._channels = {address: _channel(address, tls_root) for address in set(addresses.values())}
+        self._by_service = {service: self._channels[address] for service, address in addresses.items()}
+
+    async def close(self) -> None:
+        """Closes every channel."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def __aenter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Closes."""
+        await self.close()
+
+    async def call(
+        self,
+        method: str,
+        request: Message,
+        answer: type[M],
+        credentials: Credentials | None = None,
+        *,
+        within_s: float = 30.0,
+        repeat_when_exhausted: bool = False,
+    ) -> M:
+        """Calls `method` until it is answered, repeating the same bytes where nothing can go wrong twice.
+
+        Args:
+            method: Full name, `/meldbrug.<service>.v1.<Service>/<Method>`.
+            request: The request; commands carry their `request_id`.
+            answer: Class of the answer.
+            credentials: Whose key signs; absent for what anyone may call.
+            within_s: For all attempts together.
+            repeat_when_exhausted: Repeat too when the server is full; for reports.
+
+        Raises:
+            Refused: the server said no.
+            NotReached: nobody answered in time.
+        """
+        body = request.SerializeToString(deterministic=True)
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, M] = self._channel(method).unary_unary(
+            method, response_deserializer=answer.FromString
+        )
+        until = elapsed_s() + within_s
+        attempt, corrected = 0, False
+        while True:
+            attempt += 1
+            left = until - elapsed_s()
+            try:
+                found: M = await call(
+                    body,
+                    timeout=max(0.001, min(DEADLINE_S, left)),
+                    metadata=self.metadata(method, body, credentials),
+                )
+            except grpc.aio.AioRpcError as error:
+                refusal = refusal_of(error)
+                if not corrected and self._corrects(refusal):
+                    corrected = True
+                    continue
+                wait = _wait_s(refusal, attempt, repeat_when_exhausted=repeat_when_exhausted)
+                patient = repeat_when_exhausted or attempt < ATTEMPTS
+                if wait is None or not patient or elapsed_s() + wait >= until:
+                    raise refusal from None
+                await asyncio.sleep(wait)
+            else:
+                return found
+
+    async def stream(
+        self, method: str, request: Message, answer: type[M], credentials: Credentials, *, within_s: float
+    ) -> AsyncIterator[M]:
+        """Yields what the server streams until it ends or `within_s` is over.
+
+        Raises:
+            Refused: the server said no.
+            NotReached: the connection broke.
+        """
+        body = request.SerializeToString(deterministic=True)
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, M] = self._channel(method).unary_stream(
+            method, response_deserializer=answer.FromString
+        )
+        running = call(body, timeout=within_s, metadata=self.metadata(method, body, credentials))
+        try:
+            async for message in running:
+                yield message
+        except grpc.aio.AioRpcError as error:
+            refusal = refusal_of(error)
+            self._corrects(refusal)
+            raise refusal from None
+        finally:
+            running.cancel()
+
+    def metadata(
+        self, method: str, body: bytes, credentials: Credentials | None
+    ) -> tuple[tuple[str, str], ...]:
+        """Returns the metadata of one attempt: a token over exactly these bytes, or none."""
+        if credentials is None:
+            return ()
+        token = tokens.mint(
+            credentials.keys,
+            tokens.audience(self.installation, method),
+            tokens.body_hash(body),
+            self.clock.now(),
+            embed_keys=credentials.self_certifying,
+        )
+        return (("authorization", f"Bearer {token}"),)
+
+    def _channel(self, method: str) -> grpc.aio.Channel:
+        service = method.split(".")[1]
+        if service not in self._by_service:
+            raise MeldbrugError(f"no address is configured for {service}")
+        return self._by_service[service]
+
+    def _corrects(self, refusal: MeldbrugError) -> bool:
+        if not isinstance(refusal, Refused) or refusal.reason != "TOKEN_STALE":
+            return False
+        server_time = refusal.metadata.get("serverTimeMs", "")
+        if not server_time.isdigit():
+            return False
+        self.clock.correct(int(server_time))
+        return True
+
+
+def _channel(address: str, tls_root: bytes | None) -> grpc.aio.Channel:
+    if tls_root is None:
+        return grpc.aio.insecure_channel(address, options=OPTIONS)
+    return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(tls_root), options=OPTIONS)
+
+
+def _wait_s(refusal: MeldbrugError, attempt: int, *, repeat_when_exhausted: bool) -> float | None:
+    """Returns how long to wait before repeating, or None when repeating does not help."""
+    backoff: float = min(MAX_BACKOFF_S, BACKOFF_S * 2.0**attempt) * random.uniform(0.5, 1.0)
+    if not isinstance(refusal, Refused):
+        return backoff
+    again = refusal.code == "UNAVAILABLE" or (repeat_when_exhausted and refusal.code == "RESOURCE_EXHAUSTED")
+    if not again:
+        return None
+    return max(refusal.retry_after_s or 0.0, backoff)

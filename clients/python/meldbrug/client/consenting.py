@@ -1,0 +1,268 @@
+"""The reporter's answers to what a handler asks: see what readers would see, then yes, no, or a part."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from meldbrug.common.v1 import common_pb2 as common
+from meldbrug.crypto import CryptoError, digest_of, preview_digest, statements
+from meldbrug.crypto.statements import StatementKind
+from meldbrug.disclosure.v1 import disclosure_pb2 as wire
+from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
+from meldbrug.statements.v1 import statements_pb2 as said
+
+from .book import Book
+from .circle import Circle, Person, named
+from .device import new_id, new_request_id
+from .errors import MeldbrugError, Unverified
+from .reading import Author, Content, Text, handler_author, incident_of, require, spoken
+from .reporter import ReporterClient
+
+TEMPLATE = "notice/v1"
+"""Version of how a notice is shown, to reporter and readers alike."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A notice exactly as its readers would see it, verified.
+
+    Attributes:
+        request: What the handler asks.
+        texts: What readers would read, in their order.
+        readers: Who they are, by name and role; systems are marked.
+        organisation_title: Whose they are.
+        handler: Who asks.
+        decision: The handler's signed ground.
+        digest: What a consent over this preview binds.
+    """
+
+    request: wire.ConsentRequest
+    texts: tuple[Text, ...]
+    readers: tuple[Person, ...]
+    organisation_title: str
+    handler: Author
+    decision: said.Decision
+    language: common.Language.ValueType
+    digest: bytes
+    contents: tuple[Content, ...] = field(repr=False)
+
+    @property
+    def valid_until(self) -> datetime:
+        """Returns until when at the latest."""
+        return self.request.valid_until.ToDatetime(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Yes:
+    """A part of what was asked; what is left out stays as it was asked.
+
+    Attributes:
+        reader_kids: Only these readers.
+        sections: Only these sections.
+        purposes: Only these purposes.
+        valid_until: Only until then, whole seconds.
+    """
+
+    reader_kids: Sequence[str] = ()
+    sections: Sequence[str] = ()
+    purposes: Sequence[common.Purpose.ValueType] = ()
+    valid_until: datetime | None = None
+
+
+WHOLE = Yes()
+"""Everything that was asked."""
+
+
+class Consents:
+    """The consents of one reporter."""
+
+    def __init__(self, reporter: ReporterClient) -> None:
+        """Acts with the reporter's key."""
+        self._reporter = reporter
+
+    async def requests(self) -> AsyncIterator[wire.ConsentRequest]:
+        """Yields what was asked, newest first."""
+        token, report = "", await self._reporter.find()
+        while True:
+            request = service.ListConsentRequestsRequest(incident=report.name, page_token=token)
+            page = await self._reporter.call(
+                "ListConsentRequests", request, service.ListConsentRequestsResponse
+            )
+            for asked in page.consent_requests:
+                yield asked
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def preview(self, notice: str, language: common.Language.ValueType = common.LANGUAGE_NL) -> Preview:
+        """Returns the notice as its readers would see it.
+
+        Raises:
+            Unverified: a reader, the handler, the decision or a text does not verify; do not answer yes.
+        """
+        answer = await self._reporter.call(
+            "GetConsentRequest",
+            service.GetConsentRequestRequest(notice=notice),
+            service.GetConsentRequestResponse,
+        )
+        asked = answer.consent_request
+        require(asked.notice == notice, "another notice")
+        book = Book(self._reporter.installation, asked.book)
+        circle = Circle(answer.circle, self._reporter.installation)
+        decision, handler = await self._decision(asked, book)
+        contents = await self._contents(asked)
+        return Preview(
+            request=asked,
+            texts=tuple(content.text for content in contents),
+            readers=tuple(named(circle.safety_contacts(asked.recipient), asked.reader_kids)),
+            organisation_title=circle.organisation(asked.recipient).title,
+            handler=handler,
+            decision=decision,
+            language=language,
+            digest=preview_digest(notice, [ref.digest for ref in asked.sections], TEMPLATE, language),
+            contents=tuple(contents),
+        )
+
+    async def give(self, preview: Preview, part: Yes = WHOLE) -> wire.ConsentRequest:
+        """Says yes to what the preview showed, or to a part of it.
+
+        Raises:
+            MeldbrugError: the part is empty, or not a part of what was asked.
+            Refused: the server refused it; the state is unchanged.
+        """
+        contents = _chosen_sections(preview, part)
+        readers = _chosen_readers(preview, part)
+        purposes = list(part.purposes or preview.request.purposes)
+        consent = f"consents/{new_id()}"
+        wraps = [content.wrap(reader.keys, consent, purposes) for content in contents for reader in readers]
+        statement = self._statement(preview, consent, contents, readers, purposes, part.valid_until, wraps)
+        request = service.GiveConsentRequest(
+            notice=preview.request.notice,
+            consent=self._reporter.sign(StatementKind.CONSENT, statement),
+            wraps=wraps,
+            request_id=new_request_id(),
+        )
+        answer = await self._reporter.call("GiveConsent", request, service.GiveConsentResponse)
+        return answer.consent_request
+
+    async def refuse(self, notice: str) -> wire.ConsentRequest:
+        """Says no; to everyone else it stays unanswered."""
+        refusal = said.Refusal(
+            installation=self._reporter.installation,
+            notice=notice,
+            reporter_kid=self._reporter.kid,
+            sequence=self._reporter.sequence(),
+        )
+        request = service.RefuseConsentRequest(
+            notice=notice,
+            refusal=self._reporter.sign(StatementKind.REFUSAL, refusal),
+            request_id=new_request_id(),
+        )
+        answer = await self._reporter.call("RefuseConsent", request, service.RefuseConsentResponse)
+        return answer.consent_request
+
+    async def withdraw(
+        self, notice: str, *, reader_kids: Sequence[str] = (), sections: Sequence[str] = ()
+    ) -> wire.ConsentRequest:
+        """Takes a yes back, whole or for some readers or sections; reading has stopped when this returns."""
+        request = service.WithdrawConsentRequest(
+            notice=notice,
+            withdrawal=self._reporter.withdrawal(incident_of(notice), notice, reader_kids, sections),
+            request_id=new_request_id(),
+        )
+        answer = await self._reporter.call("WithdrawConsent", request, service.WithdrawConsentResponse)
+        return answer.consent_request
+
+    async def history(self) -> AsyncIterator[wire.ConsentEvent]:
+        """Yields consents, refusals and withdrawals as signed, newest first."""
+        token, report = "", await self._reporter.find()
+        while True:
+            request = service.ListConsentEventsRequest(incident=report.name, page_token=token)
+            page = await self._reporter.call("ListConsentEvents", request, service.ListConsentEventsResponse)
+            for event in page.events:
+                yield event
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def _decision(self, asked: wire.ConsentRequest, book: Book) -> tuple[said.Decision, Author]:
+        try:
+            claimed = statements.parse(StatementKind.DECISION, asked.decision, said.Decision)
+        except CryptoError as error:
+            raise Unverified("decision") from error
+        intake = await self._reporter.intake()
+        handler = handler_author(
+            book, claimed.handler_kid, [chosen.participation for chosen in intake.handlers]
+        )
+        decision = spoken(
+            StatementKind.DECISION, asked.decision, book.keys(claimed.handler_kid), said.Decision
+        )
+        require(decision.notice == asked.notice and decision.recipient == asked.recipient, "decision")
+        require(decision.reporter_kid == self._reporter.kid, "decision about another reporter")
+        return decision, handler
+
+    async def _contents(self, asked: wire.ConsentRequest) -> list[Content]:
+        """Opens what readers would read, and checks that it is what was asked about."""
+        contents = await self._reporter.contents([ref.section for ref in asked.sections])
+        require([content.ref for content in contents] == list(asked.sections), "sections")
+        return contents
+
+    def _statement(
+        self,
+        preview: Preview,
+        consent: str,
+        contents: Sequence[Content],
+        readers: Sequence[Person],
+        purposes: Sequence[common.Purpose.ValueType],
+        valid_until: datetime | None,
+        wraps: Sequence[wire.Wrap],
+    ) -> said.Consent:
+        asked = preview.request
+        return said.Consent(
+            installation=self._reporter.installation,
+            incident=incident_of(asked.notice),
+            notice=asked.notice,
+            consent=consent,
+            reporter_kid=self._reporter.kid,
+            recipient=asked.recipient,
+            reader_kids=[reader.kid for reader in readers],
+            sections=[content.ref for content in contents],
+            purposes=purposes,
+            valid_from=Timestamp(seconds=int(self._reporter.now().timestamp())),
+            valid_until=Timestamp(seconds=int((valid_until or preview.valid_until).timestamp())),
+            terms_version=asked.terms_version,
+            wraps=[
+                said.WrapHash(
+                    reader_kid=wrap.reader_kid, section=wrap.section, wrap_digest=digest_of(wrap.wrap)
+                )
+                for wrap in wraps
+            ],
+            preview_digest=preview.digest,
+            preview_template=TEMPLATE,
+            preview_language=preview.language,
+            sequence=self._reporter.sequence(),
+        )
+
+
+def _chosen_sections(preview: Preview, part: Yes) -> list[Content]:
+    by_name = {content.header.name: content for content in preview.contents}
+    if any(name not in by_name for name in part.sections):
+        raise MeldbrugError("a section was not asked for")
+    chosen = [content for name, content in by_name.items() if not part.sections or name in part.sections]
+    if not chosen:
+        raise MeldbrugError("nothing is left to consent to")
+    return chosen
+
+
+def _chosen_readers(preview: Preview, part: Yes) -> list[Person]:
+    kids = [reader.kid for reader in preview.readers]
+    if any(kid not in kids for kid in part.reader_kids):
+        raise MeldbrugError("a reader was not asked for")
+    chosen = [reader for reader in preview.readers if not part.reader_kids or reader.kid in part.reader_kids]
+    if not chosen:
+        raise MeldbrugError("nobody is left to consent to")
+    return chosen

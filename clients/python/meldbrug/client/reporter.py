@@ -1,0 +1,372 @@
+"""A reporter's own acts: report, talk, consent, refuse, withdraw, exclude, and see who opened what.
+
+The receipt's keys are all the authority there is. Texts are sealed here; what comes back is verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from google.protobuf.message import Message
+
+from meldbrug.common.v1 import common_pb2 as common
+from meldbrug.coordination.v1 import coordination_pb2, coordination_service_pb2
+from meldbrug.crypto import PublicKeys, SecretKeys, statements
+from meldbrug.crypto.statements import StatementKind
+from meldbrug.disclosure.v1 import disclosure_pb2 as wire
+from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
+from meldbrug.statements.v1 import statements_pb2 as said
+
+from .book import Book
+from .circle import Circle, Person
+from .connection import Connection, Credentials, M
+from .device import new_id, new_request_id
+from .reading import Author, Content, Eyes, Reader, Text, handler_author, require, verified_intake
+from .sealing import seal
+
+DISCLOSURE = "/meldbrug.disclosure.v1.ReporterService/"
+COORDINATION = "/meldbrug.coordination.v1.ReporterService/"
+REPORT_WITHIN_S = 120.0
+"""How long a report is repeated with the same request id until it is in."""
+SECTIONS_AT_A_TIME = 8
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A report before it is sent.
+
+    Attributes:
+        texts: What is told, by kind.
+        intake: Who handles it, verified people from a circle.
+        production: `productions/{production}`; empty for the standing entry.
+        categories: What kind of behaviour; may be empty.
+        language: The reporter's.
+        excluded_subjects: Persons and systems who must never know.
+        excluded_organisations: Organisations whose people must never know.
+    """
+
+    texts: Mapping[common.Kind.ValueType, str]
+    intake: Sequence[Person]
+    production: str = ""
+    categories: Sequence[common.Category.ValueType] = ()
+    language: common.Language.ValueType = common.LANGUAGE_NL
+    excluded_subjects: Sequence[str] = ()
+    excluded_organisations: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Handlers:
+    """Who handles the report now, verified: whom a message is sealed to and whose messages are shown."""
+
+    authors: Mapping[str, tuple[Author, PublicKeys]]
+
+    @property
+    def keys(self) -> list[PublicKeys]:
+        """Returns their public keys."""
+        return [keys for _, keys in self.authors.values()]
+
+
+class ReporterClient:
+    """The reporter of one incident."""
+
+    def __init__(self, connection: Connection, keys: SecretKeys) -> None:
+        """Uses `connection`; the caller closes it."""
+        self._connection = connection
+        self._keys = keys
+        self._eyes = Eyes(connection.installation, keys)
+        self._credentials = Credentials(keys, self_certifying=True)
+
+    @property
+    def kid(self) -> str:
+        """Returns the fingerprint of the receipt's keys."""
+        return self._keys.kid
+
+    @property
+    def installation(self) -> str:
+        """Returns the pinned installation."""
+        return self._eyes.installation
+
+    def now(self) -> datetime:
+        """Returns the corrected time."""
+        return self._connection.clock.now()
+
+    def sequence(self) -> int:
+        """Returns the next sequence of a statement."""
+        return self._connection.clock.sequence()
+
+    def sign(self, kind: StatementKind, message: Message) -> common.Signed:
+        """Returns the statement signed by the reporter."""
+        return statements.sign(kind, message, self._keys)
+
+    async def intake(self) -> said.Intake:
+        """Returns the newest intake, which this reporter signed."""
+        report = await self.find()
+        return verified_intake(report.intake, self._keys.public, self.installation, report.name)
+
+    async def report(self, draft: Draft) -> wire.Report:
+        """Seals and submits a report; repeats it, unchanged, until it is in or the time is over.
+
+        Raises:
+            Refused: the server refused it; nothing was stored.
+        """
+        incident = f"incidents/{new_id()}"
+        readers = [self._keys.public, *(person.keys for person in draft.intake)]
+        request = service.SubmitReportRequest(
+            incident=incident,
+            intake=self._intake(incident, draft.production, draft.intake),
+            sections=[self._sealed(incident, kind, text, readers) for kind, text in draft.texts.items()],
+            categories=draft.categories,
+            language=draft.language,
+            request_id=new_request_id(),
+        )
+        if draft.excluded_subjects or draft.excluded_organisations:
+            exclusion = self._exclusion(incident, draft.excluded_subjects, draft.excluded_organisations)
+            request.exclusion.CopyFrom(exclusion)
+        answer = await self.call("SubmitReport", request, service.SubmitReportResponse, patient=True)
+        return answer.report
+
+    async def find(self) -> wire.Report:
+        """Returns the report of this receipt.
+
+        Raises:
+            NotPermitted: there is none.
+        """
+        answer = await self.call("GetReport", service.GetReportRequest(), service.GetReportResponse)
+        return answer.report
+
+    async def status(self) -> coordination_pb2.Status:
+        """Returns how things stand, and when to look again."""
+        report = await self.find()
+        answer = await self._connection.call(
+            COORDINATION + "GetStatus",
+            coordination_service_pb2.GetStatusRequest(incident=report.name),
+            coordination_service_pb2.GetStatusResponse,
+            self._credentials,
+        )
+        return answer.status
+
+    async def circle(self) -> Circle:
+        """Returns who can be chosen or sealed to for this incident, the independent point included."""
+        report = await self.find()
+        answer = await self._circle(report.name)
+        return Circle(answer.circle, self.installation)
+
+    async def send(self, text: str) -> wire.SectionHeader:
+        """Sends a message to the handlers of the intake."""
+        return await self.add(common.KIND_MESSAGE, text)
+
+    async def add(self, kind: common.Kind.ValueType, text: str) -> wire.SectionHeader:
+        """Adds a section, sealed to the reporter and the current handlers.
+
+        Raises:
+            Unverified: a handler's key does not verify; nothing was sent.
+        """
+        report = await self.find()
+        handlers = await self._handlers(report)
+        section = self._sealed(report.name, kind, text, [self._keys.public, *handlers.keys])
+        request = service.PutSectionRequest(section=section, request_id=new_request_id())
+        answer = await self.call("PutSection", request, service.PutSectionResponse)
+        return answer.section
+
+    async def headers(self, incident: str = "") -> AsyncIterator[wire.SectionHeader]:
+        """Yields sections and messages, oldest first."""
+        token, name = "", incident or (await self.find()).name
+        while True:
+            request = service.ListSectionsRequest(incident=name, page_token=token)
+            page = await self.call("ListSections", request, service.ListSectionsResponse)
+            for header in page.sections:
+                yield header
+            token = page.next_page_token
+            if not token:
+                return
+
+    async def read(self, sections: Sequence[str]) -> list[Text]:
+        """Opens sections of the reporter's own incident; each opening is recorded.
+
+        Raises:
+            Unverified: a text is not what it says; nothing is shown.
+        """
+        return [content.text for content in await self.contents(sections)]
+
+    async def mailbox(self) -> list[Text]:
+        """Returns the messages between reporter and handlers, oldest first."""
+        names = [header.name async for header in self.headers() if header.kind == common.KIND_MESSAGE]
+        return await self.read(names)
+
+    async def change_intake(self, people: Sequence[Person], shared: Sequence[str] = ()) -> wire.Report:
+        """Replaces the intake; those who are no longer named lose their seats before this returns.
+
+        Args:
+            people: Who handles from now on, verified people from `circle()`.
+            shared: Earlier sections that those who join may read.
+        """
+        report = await self.find()
+        joining = [person.keys for person in people if person.kid not in report.handler_kids]
+        wraps = [
+            content.wrap(keys, report.name, ()) for content in await self.contents(shared) for keys in joining
+        ]
+        request = service.ChangeIntakeRequest(
+            incident=report.name,
+            intake=self._intake(report.name, report.production, people),
+            wraps=wraps,
+            request_id=new_request_id(),
+        )
+        answer = await self.call("ChangeIntake", request, service.ChangeIntakeResponse)
+        return answer.report
+
+    async def exclude(self, subjects: Sequence[str] = (), organisations: Sequence[str] = ()) -> wire.Report:
+        """Excludes people or organisations, for ever; reading stops before this returns."""
+        report = await self.find()
+        request = service.ExcludeRequest(
+            incident=report.name,
+            exclusion=self._exclusion(report.name, subjects, organisations),
+            request_id=new_request_id(),
+        )
+        answer = await self.call("Exclude", request, service.ExcludeResponse)
+        return answer.report
+
+    async def withdraw_report(self) -> wire.Report:
+        """Withdraws the whole report: nobody but the reporter can open anything when this returns."""
+        report = await self.find()
+        request = service.WithdrawReportRequest(
+            incident=report.name,
+            withdrawal=self.withdrawal(report.name),
+            request_id=new_request_id(),
+        )
+        answer = await self.call("WithdrawReport", request, service.WithdrawReportResponse)
+        return answer.report
+
+    async def openings(self) -> AsyncIterator[wire.Opening]:
+        """Yields who opened what and when, newest first."""
+        token, report = "", await self.find()
+        while True:
+            request = service.ListOpeningsRequest(incident=report.name, page_token=token)
+            page = await self.call("ListOpenings", request, service.ListOpeningsResponse)
+            for opening in page.openings:
+                yield opening
+            token = page.next_page_token
+            if not token:
+                return
+
+    def _intake(self, incident: str, production: str, people: Sequence[Person]) -> common.Signed:
+        handlers = [
+            said.Intake.Handler(
+                kid=person.kid,
+                participation=person.appointment.participation,
+                appointment=person.appointment.appointment,
+            )
+            for person in people
+        ]
+        intake = said.Intake(
+            installation=self.installation,
+            incident=incident,
+            production=production,
+            reporter_kid=self.kid,
+            handlers=handlers,
+            sequence=self.sequence(),
+        )
+        return statements.sign(StatementKind.INTAKE, intake, self._keys)
+
+    def _exclusion(
+        self, incident: str, subjects: Sequence[str], organisations: Sequence[str]
+    ) -> common.Signed:
+        exclusion = said.Exclusion(
+            installation=self.installation,
+            incident=incident,
+            subjects=subjects,
+            organisations=organisations,
+            reporter_kid=self.kid,
+            sequence=self.sequence(),
+        )
+        return statements.sign(StatementKind.EXCLUSION, exclusion, self._keys)
+
+    def withdrawal(
+        self, incident: str, notice: str = "", reader_kids: Sequence[str] = (), sections: Sequence[str] = ()
+    ) -> common.Signed:
+        """Returns a signed withdrawal of a report, a consent, or a part of one."""
+        withdrawal = said.Withdrawal(
+            installation=self.installation,
+            incident=incident,
+            notice=notice,
+            reader_kids=reader_kids,
+            sections=sections,
+            reporter_kid=self.kid,
+            sequence=self.sequence(),
+        )
+        return statements.sign(StatementKind.WITHDRAWAL, withdrawal, self._keys)
+
+    def _sealed(
+        self, incident: str, kind: common.Kind.ValueType, text: str, readers: Sequence[PublicKeys]
+    ) -> wire.NewSection:
+        name = f"{incident}/sections/{new_id()}"
+        return seal(self._keys, self.installation, name, kind, text, self.kid, readers)
+
+    async def contents(self, sections: Sequence[str]) -> list[Content]:
+        """Opens and verifies sections, keeping their content keys for handing them on."""
+        report = await self.find()
+        opened: list[wire.OpenedSection] = []
+        for start in range(0, len(sections), SECTIONS_AT_A_TIME):
+            asked = sections[start : start + SECTIONS_AT_A_TIME]
+            found = await self._opened(report.name, asked)
+            require([section.header.name for section in found] == list(asked), "sections")
+            opened.extend(found)
+        others = {section.header.author_kid for section in opened} - {self.kid}
+        authors = await self._known_author(report, others) if others else {}
+        reader = Reader(self._eyes, self._keys.public, report.name, (), authors)
+        return [reader.content(section, report.name) for section in opened]
+
+    async def _authors(self, report: wire.Report) -> tuple[Book, Circle]:
+        answer = await self._circle(report.name)
+        return Book(self.installation, answer.handlers), Circle(answer.circle, self.installation)
+
+    async def _handlers(self, report: wire.Report) -> Handlers:
+        """Returns the handlers of the intake that this reporter signed: whom to seal to."""
+        book, _ = await self._authors(report)
+        intake = verified_intake(report.intake, self._keys.public, self.installation, report.name)
+        chosen = {handler.kid for handler in intake.handlers}
+        participations = [handler.participation for handler in intake.handlers]
+        authors = {}
+        for kid in report.handler_kids:
+            author = handler_author(book, kid, participations)
+            require(
+                author.member is not None and bool(chosen & set(author.member.kids)),
+                "handler I did not choose",
+            )
+            authors[kid] = (author, book.keys(kid))
+        return Handlers(authors)
+
+    async def _known_author(
+        self, report: wire.Report, kids: set[str]
+    ) -> dict[str, tuple[Author, PublicKeys]]:
+        """Returns who wrote: counsellors of this circle, those included who have left the intake since."""
+        book, circle = await self._authors(report)
+        participations = [part.name for part in circle.served.participations]
+        intake = verified_intake(report.intake, self._keys.public, self.installation, report.name)
+        participations += [handler.participation for handler in intake.handlers]
+        return {kid: (handler_author(book, kid, participations), book.keys(kid)) for kid in kids}
+
+    async def _opened(self, incident: str, sections: Sequence[str]) -> list[wire.OpenedSection]:
+        request = service.ReporterServiceOpenSectionsRequest(
+            incident=incident, sections=sections, request_id=new_request_id()
+        )
+        answer = await self.call("OpenSections", request, service.ReporterServiceOpenSectionsResponse)
+        return list(answer.sections)
+
+    async def _circle(self, incident: str) -> service.GetCircleResponse:
+        return await self.call(
+            "GetCircle", service.GetCircleRequest(incident=incident), service.GetCircleResponse
+        )
+
+    async def call(self, method: str, request: Message, answer: type[M], *, patient: bool = False) -> M:
+        """Calls a method of the disclosure service with the reporter's key."""
+        within_s = REPORT_WITHIN_S if patient else 30.0
+        return await self._connection.call(
+            DISCLOSURE + method,
+            request,
+            answer,
+            self._credentials,
+            within_s=within_s,
+            repeat_when_exhausted=patient,
+        )
