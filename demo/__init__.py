@@ -1,0 +1,1 @@
+"""The demo sector and the story that is played on it, through the public API only."""
