@@ -159,9 +159,9 @@ class Doors:
 
     async def _follow(self, conn: AsyncConnection, done: Done, *, ends: bool) -> None:
         for name in done.touched:
-            await self.jobs.defer(conn, "sync_policy", dedupe=f"sync_policy/{name}", name=name)
+            await self.jobs.defer(conn, "sync_policy", lock=f"sync_policy/{name}", name=name)
         if ends:
-            await self.jobs.defer(conn, "end_seats", dedupe=f"end_seats/{done.names[0]}", name=done.names[0])
+            await self.jobs.defer(conn, "end_seats", name=done.names[0])
 
     async def end_seats(self, name: str) -> None:
         """Ends the seats of an ended member, appointment, participation or organisation. Idempotent."""

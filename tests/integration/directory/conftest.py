@@ -32,9 +32,7 @@ async def policy(backends: Backends) -> AsyncIterator[OpenFGA]:
     engine = backends.openfga
     store = await admin.create_store(engine.http_url, "directory", token=engine.token)
     model = await admin.write_model(engine.http_url, store, MODEL.read_text(), token=engine.token)
-    adapter = OpenFGA(
-        engine.grpc_address, store, model, probe=PROBE, token=engine.token, timeout_s=2.0
-    )
+    adapter = OpenFGA(engine.grpc_address, store, model, probe=PROBE, token=engine.token, timeout_s=2.0)
     adapter.store = store  # type: ignore[attr-defined]  # handed to the process below
     await adapter.write([PROBE.tuple])
     yield adapter
@@ -72,9 +70,7 @@ async def running(
             independent, standing = await admit(
                 channel, secretariat, "Onafhankelijk punt", pb.Organisation.KIND_INDEPENDENT_POINT
             )
-            yield Sector(
-                process.address, channel, database, policy, fake, secretariat, independent, standing
-            )
+            yield Sector(process.address, channel, database, policy, fake, secretariat, independent, standing)
         await database.close()
     await peer.stop(None)
 

@@ -91,7 +91,11 @@ class FakeDisclosure:
         server = grpc.aio.server()
         handlers = {
             "RecordAffiliation": grpc.unary_unary_rpc_method_handler(
-                self._handler(disclosure.RecordAffiliationRequest, self.affiliations, disclosure.RecordAffiliationResponse)
+                self._handler(
+                    disclosure.RecordAffiliationRequest,
+                    self.affiliations,
+                    disclosure.RecordAffiliationResponse,
+                )
             ),
             "EndSeats": grpc.unary_unary_rpc_method_handler(
                 self._handler(disclosure.EndSeatsRequest, self.endings, disclosure.EndSeatsResponse)
@@ -149,7 +153,9 @@ class Client:
         service, _, name = path[1:].rpartition("/")
         declared = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
         answer = message_factory.GetMessageClass(declared.output_type)
-        return answer.FromString(await self.channel.unary_unary(path)(body, timeout=timeout, metadata=metadata))
+        return answer.FromString(
+            await self.channel.unary_unary(path)(body, timeout=timeout, metadata=metadata)
+        )
 
 
 @dataclass
@@ -168,7 +174,9 @@ class Staff(Client):
     def user(self) -> str:
         return policy_user(self.member.subject)
 
-    def endorsement(self, of: pb.Member, at: pb.Organisation | None = None, /, **changed: Any) -> common.Signed:
+    def endorsement(
+        self, of: pb.Member, at: pb.Organisation | None = None, /, **changed: Any
+    ) -> common.Signed:
         """Signs that a pending key is what the directory says it is, but for what is `changed`."""
         now = Timestamp()
         now.GetCurrentTime()
@@ -252,7 +260,8 @@ class Sector:
         """A newcomer hands in its key."""
         newcomer = self.newcomer(keys)
         accepted = await newcomer.call(
-            "EnrolmentService/AcceptInvitation", rpc.AcceptInvitationRequest(code=code, request_id=request_id())
+            "EnrolmentService/AcceptInvitation",
+            rpc.AcceptInvitationRequest(code=code, request_id=request_id()),
         )
         assert newcomer.keys
         return newcomer.keys, accepted.member
@@ -268,7 +277,9 @@ class Sector:
         )
         return await by.call("AdminService/InviteMember", request)  # type: ignore[no-any-return]
 
-    async def pending(self, by: Staff, title: str = "Noor de Wit", /, **more: Any) -> tuple[SecretKeys, pb.Member]:
+    async def pending(
+        self, by: Staff, title: str = "Noor de Wit", /, **more: Any
+    ) -> tuple[SecretKeys, pb.Member]:
         """A colleague whose key waits for endorsement."""
         return await self.knock((await self.invite(by, title, **more)).code)
 
@@ -339,7 +350,9 @@ async def admit(
     admitted = await secretariat.call(
         "SecretariatService/AdmitOrganisation",
         rpc.AdmitOrganisationRequest(
-            organisation=pb.Organisation(title=title, kind=kind), admin_title="Sam Bakker", request_id=request_id()
+            organisation=pb.Organisation(title=title, kind=kind),
+            admin_title="Sam Bakker",
+            request_id=request_id(),
         ),
     )
     keys = SecretKeys.generate()
@@ -419,13 +432,16 @@ class Chain:
         return [*above, own], [*more, *rotations]
 
 
-def settings(folder: Path, root: SecretKeys, database_url: str, openfga: dict[str, Any], peer: str) -> KernelSettings:
+def settings(
+    folder: Path, root: SecretKeys, database_url: str, openfga: dict[str, Any], peer: str
+) -> KernelSettings:
     """Settings of a process that hosts the directory."""
     for name, own in SERVICE_KEYS.items():
         (folder / f"{name}.key").write_text((own.signing_seed + own.sealing_seed).hex())
     (folder / "pages.key").write_text("11" * 32)
     public = {
-        name: base64.b64encode(own.public.signing + own.public.sealing).decode() for name, own in SERVICE_KEYS.items()
+        name: base64.b64encode(own.public.signing + own.public.sealing).decode()
+        for name, own in SERVICE_KEYS.items()
     }
     return KernelSettings(
         installation=root.kid,

@@ -126,7 +126,10 @@ async def test_the_same_invitation_asked_again_gives_the_same_code(sector: Secto
         ({"admin": True}, "ENDORSEMENT_BROKEN"),
         ({"valid_from": Timestamp(seconds=4_000_000_000)}, "ENDORSEMENT_BROKEN"),
         ({"sequence": 1}, "STATEMENT_SEQUENCE"),
-        ({"sequence": int((datetime.now(UTC) + timedelta(minutes=30)).timestamp() * 1000)}, "STATEMENT_SEQUENCE"),
+        (
+            {"sequence": int((datetime.now(UTC) + timedelta(minutes=30)).timestamp() * 1000)},
+            "STATEMENT_SEQUENCE",
+        ),
     ],
 )
 async def test_an_endorsement_that_says_something_else_is_refused_with_its_reason(
@@ -165,7 +168,9 @@ async def test_an_admin_is_endorsed_by_the_root_only(sector: Sector) -> None:
     root = sector.secretariat
 
     assert await reason_of(endorse(admin, second)) == "ENDORSEMENT_BROKEN"
-    listed = await root.call("SecretariatService/ListPendingAdmins", rpc.ListPendingAdminsRequest(page_size=100))
+    listed = await root.call(
+        "SecretariatService/ListPendingAdmins", rpc.ListPendingAdminsRequest(page_size=100)
+    )
     assert second.name in {member.name for member in listed.members}
     signed = root.endorsement(second, admin.organisation)
     request = rpc.EndorseAdminRequest(member=second.name, endorsement=signed, request_id=request_id())
@@ -234,7 +239,8 @@ async def test_a_person_that_nobody_knows_is_invited_without_a_name(sector: Sect
     assert await reason_of(sector.invite(admin, subject="persons/" + "a" * 26)) == "NOT_PERMITTED"
     system = common.SUBJECT_KIND_SYSTEM
     assert (
-        await reason_of(sector.invite(admin, subject=admin.member.subject, subject_kind=system)) == "FIELD_INVALID"
+        await reason_of(sector.invite(admin, subject=admin.member.subject, subject_kind=system))
+        == "FIELD_INVALID"
     )
 
 

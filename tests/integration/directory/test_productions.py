@@ -102,7 +102,9 @@ async def test_the_lead_alone_changes_a_production_and_only_the_latest(sector: S
 
     absent = production("x", name="productions/" + "a" * 26, etag="v1")
     unknown = rpc.UpdateProductionRequest(production=absent, request_id=request_id())
-    assert await bytes_of(update(other)) == await bytes_of(lead.call("AdminService/UpdateProduction", unknown))
+    assert await bytes_of(update(other)) == await bytes_of(
+        lead.call("AdminService/UpdateProduction", unknown)
+    )
     updated = (await update(lead)).production
     assert (updated.title, updated.isan, updated.code) == (changed.title, changed.isan, made.code)
     assert updated.etag != made.etag

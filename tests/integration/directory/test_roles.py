@@ -34,7 +34,9 @@ async def complete(member: Staff, kid: str) -> pb.Member:
 
 
 def with_key(member: Staff, keys: SecretKeys) -> Staff:
-    return Staff(member.channel, member.installation, keys, member=member.member, organisation=member.organisation)
+    return Staff(
+        member.channel, member.installation, keys, member=member.member, organisation=member.organisation
+    )
 
 
 async def test_a_role_is_known_to_the_policy_engine_before_the_answer(sector: Sector) -> None:
@@ -216,7 +218,10 @@ async def test_a_rotation_keeps_the_old_key_in_force_until_it_is_complete(sector
 
     assert announced.kid == member.kid
     assert (await member.call("MemberService/GetMe", rpc.GetMeRequest())).member.kid == member.kid
-    assert await reason_of(with_key(member, new).call("MemberService/GetMe", rpc.GetMeRequest())) == "KEY_UNKNOWN"
+    assert (
+        await reason_of(with_key(member, new).call("MemberService/GetMe", rpc.GetMeRequest()))
+        == "KEY_UNKNOWN"
+    )
 
 
 async def test_a_completed_rotation_moves_roles_to_the_new_key_and_verifies(sector: Sector) -> None:
@@ -287,7 +292,9 @@ async def test_a_rotation_that_says_something_else_is_refused_with_its_reason(se
     member, other, new = await sector.hire(admin), await sector.hire(admin, "Ander"), SecretKeys.generate()
 
     assert await reason_of(begin(member, new, installation=other.kid)) == "STATEMENT_FOREIGN"
-    assert await reason_of(begin(member, new, organisation="organisations/" + "a" * 26)) == "STATEMENT_FOREIGN"
+    assert (
+        await reason_of(begin(member, new, organisation="organisations/" + "a" * 26)) == "STATEMENT_FOREIGN"
+    )
     assert await reason_of(begin(member, new, subject=other.member.subject)) == "STATEMENT_FOREIGN"
     assert await reason_of(begin(member, new, new_kid=other.kid)) == "STATEMENT_FOREIGN"
     assert await reason_of(begin(member, new, sequence=2**52)) == "STATEMENT_SEQUENCE"
@@ -330,12 +337,18 @@ async def test_another_organisations_admin_sees_no_difference_to_what_is_absent(
             ),
             ask("EndAppointment", rpc.EndAppointmentRequest(appointment=appointment, request_id=fresh())),
             ask("AppointMember", rpc.AppointMemberRequest(appointment=signed, request_id=fresh())),
-            ask("EndParticipation", rpc.EndParticipationRequest(participation=participation, request_id=fresh())),
+            ask(
+                "EndParticipation",
+                rpc.EndParticipationRequest(participation=participation, request_id=fresh()),
+            ),
             ask(
                 "AcceptParticipation",
                 rpc.AcceptParticipationRequest(participation=participation, request_id=fresh()),
             ),
-            ask("RotateProductionCode", rpc.RotateProductionCodeRequest(production=production, request_id=fresh())),
+            ask(
+                "RotateProductionCode",
+                rpc.RotateProductionCodeRequest(production=production, request_id=fresh()),
+            ),
         ]
 
     there = calls(pending.name, contact.appointment, made.participation.name, made.production.name)

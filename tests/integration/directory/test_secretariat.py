@@ -54,7 +54,9 @@ async def test_only_the_secretariats_admins_act_for_the_installation(sector: Sec
 async def test_plain_members_are_no_admins(sector: Sector) -> None:
     member = await sector.hire(await sector.admit())
 
-    assert await reason_of(member.call("AdminService/ListMembers", rpc.ListMembersRequest())) == "NOT_PERMITTED"
+    assert (
+        await reason_of(member.call("AdminService/ListMembers", rpc.ListMembersRequest())) == "NOT_PERMITTED"
+    )
     assert await reason_of(sector.invite(member)) == "NOT_PERMITTED"
 
 
@@ -195,9 +197,7 @@ async def test_a_request_id_is_answered_once_and_refuses_another_body(sector: Se
     first: Any
     other: Any
     if method.endswith("InviteMember"):
-        first = rpc.InviteMemberRequest(
-            title="Noor", subject_kind=common.SUBJECT_KIND_PERSON, request_id=own
-        )
+        first = rpc.InviteMemberRequest(title="Noor", subject_kind=common.SUBJECT_KIND_PERSON, request_id=own)
         other = rpc.InviteMemberRequest(
             title="Niet Noor", subject_kind=common.SUBJECT_KIND_PERSON, request_id=own
         )
