@@ -10,7 +10,7 @@ from pathlib import Path
 from services.stack.folder import Folder
 from services.stack.processes import Child, Supervisor, free_port, run
 
-# No cache: a withdrawn consent must bite at once, and the engine's own advisories were mostly about its caches.
+# No cache: a withdrawn consent must bite at once, and most of the engine's advisories are about caches.
 SETTINGS = {
     "OPENFGA_DATASTORE_ENGINE": "postgres",
     "OPENFGA_DATASTORE_MAX_OPEN_CONNS": "30",  # Above the cap of calls in flight that the services keep.

@@ -80,7 +80,11 @@ def build(tools: Path, target: Path, report: Report) -> None:
     env = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
     command = [go, "build", *flags, f"{PACKAGE}/cmd/openfga"]
     with subprocess.Popen(command, cwd=SOURCE, env=env, stderr=subprocess.PIPE, text=True) as process:
-        output = follow(process, report)
+        try:
+            output = follow(process, report)
+        except BaseException:
+            process.terminate()  # Otherwise leaving the block would wait for the build to end.
+            raise
     if process.returncode:
         raise StackError("Building OpenFGA failed:\n" + "\n".join(output[-20:]))
     place(fresh, target)
