@@ -1,0 +1,156 @@
+"""Runs the open path on the driver's connection: BEGIN, lock, gate and COMMIT in one pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple, Protocol
+
+import psycopg
+from psycopg import AsyncRawCursor
+from psycopg.pq import TransactionStatus
+from psycopg.rows import namedtuple_row
+
+from services.disclosure.domain import Door, NoticeState
+from services.disclosure.store.gates import OPEN, STANDING, Compiled
+from services.kernel.authz import Grant
+from services.kernel.errors import Unavailable
+
+Driver = psycopg.AsyncConnection[Any]
+Values = Mapping[str, object]
+
+LOCK = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
+# First of this reader on this notice: what the reporter, the sender and coordination will see of it.
+SIT = (
+    "UPDATE disclosure.seats SET first_open_time = kernel.app_now() "
+    "WHERE grant_name = $1 AND kid = $2 AND first_open_time IS NULL"
+)
+MARK = (
+    "UPDATE disclosure.notices SET state = $2, open_time = coalesce(open_time, kernel.app_now()) "
+    "WHERE name = $1 AND state = $3"
+)
+RISE = "UPDATE disclosure.incidents SET version = version + 1 WHERE name = $1"
+
+
+class Standing(NamedTuple):
+    """What one statement says of a caller before the policy engine is asked.
+
+    `kinds` are those that the caller may name, `purposes` those of the consent; both empty but for readers.
+    """
+
+    epoch: int
+    incident: str
+    now: datetime
+    has_opened: bool
+    kinds: Sequence[int]
+    purposes: Sequence[int]
+
+
+class Verdict(Enum):
+    """What the transaction decided."""
+
+    LET_OUT = "let_out"
+    CLOSED = "closed"
+    CHANGED = "changed"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The verdict, and the content, a row a section: only where it was let out."""
+
+    verdict: Verdict
+    rows: Sequence[Any] = ()
+
+
+class OnFirst(Protocol):
+    """Queues what follows from a first opening, in its transaction."""
+
+    async def __call__(self, driver: Driver) -> None:
+        """Queues it."""
+
+
+async def standing(driver: Driver, door: Door, values: Values) -> Standing | None:
+    """Reads epoch and standing in one statement of its own; None for whoever has no seat there."""
+    await driver.set_autocommit(True)
+    try:
+        cursor = await _send(driver, STANDING[door], values)
+        row = await cursor.fetchone()
+    finally:
+        await _settle(driver)
+    return Standing(*row) if row else None
+
+
+async def let_out(
+    driver: Driver, grant: Grant[Any, Any], door: Door, values: Values, on_first: OnFirst | None
+) -> Outcome:
+    """Decides, records and fetches in one transaction; content is returned only once that has committed.
+
+    Args:
+        driver: A connection of the pool, idle.
+        grant: That the caller was let through at this door by whoever else decides on it.
+        door: The capacity.
+        values: Parameters of the door's statement.
+        on_first: For who has not opened before: the commit then waits for what follows from it.
+    """
+    values = {**values, "kid": grant.actor.kid, "subject": grant.actor.subject}
+    await driver.set_autocommit(True)
+    try:
+        async with driver.pipeline():
+            await driver.execute("BEGIN")
+            await AsyncRawCursor(driver).execute(LOCK, [values["incident"]])
+            cursor = await _send(driver, OPEN[door], values)
+            end = await driver.execute("COMMIT") if on_first is None else None
+        outcome = _outcome(await cursor.fetchall(), values["epoch"])
+        if on_first is not None:
+            await _follow_first(driver, outcome, values, on_first)
+        _expect_committed(end or await driver.execute("COMMIT"))
+        return outcome
+    finally:
+        await _settle(driver)
+
+
+async def _send(driver: Driver, statement: Compiled, values: Values) -> AsyncRawCursor[Any]:
+    cursor = AsyncRawCursor(driver, row_factory=namedtuple_row)
+    await cursor.execute(statement.text, [values[name] for name in statement.names], binary=True)
+    return cursor
+
+
+async def _settle(driver: Driver) -> None:
+    """Hands the connection back as it came: idle, and not in autocommit."""
+    if driver.closed:
+        return
+    if driver.info.transaction_status is not TransactionStatus.IDLE:
+        await driver.rollback()
+    await driver.set_autocommit(False)
+
+
+async def _follow_first(driver: Driver, outcome: Outcome, values: Values, on_first: OnFirst) -> None:
+    if outcome.verdict is not Verdict.LET_OUT:
+        return
+    cursor = AsyncRawCursor(driver)
+    await cursor.execute(SIT, [outcome.rows[0].grant_name, values["kid"]])
+    if cursor.rowcount:
+        states = [NoticeState.OPENED.value, NoticeState.TERMS_ACCEPTED.value]
+        await cursor.execute(MARK, [values["notice"], *states])
+        await cursor.execute(RISE, [values["incident"]])
+        await on_first(driver)
+
+
+def _expect_committed(end: psycopg.AsyncCursor[Any]) -> None:
+    # A COMMIT of a failed transaction rolls back without an error, and says so here only.
+    if end.statusmessage != "COMMIT":
+        raise Unavailable("DATABASE_UNAVAILABLE")
+
+
+def _outcome(rows: Sequence[Any], epoch: object) -> Outcome:
+    if not rows:
+        return Outcome(Verdict.CLOSED)
+    if rows[0].recorded:
+        return Outcome(Verdict.LET_OUT, rows)
+    if rows[0].let_out:
+        # Not recorded by us: another call holds the id, or is about to.
+        return Outcome(Verdict.REUSED if rows[0].is_reused else Verdict.CHANGED)
+    return Outcome(Verdict.CLOSED if rows[0].epoch == epoch else Verdict.CHANGED)

@@ -1,0 +1,136 @@
+"""What SQL wants the policy engine to hold of one incident, and which incidents there are."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import and_, false, func, or_, select, union
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.disclosure.domain import ConsentState
+from services.disclosure.store import tables as t
+from services.disclosure.store.seats import live_seat
+
+
+@dataclass(frozen=True, slots=True)
+class Arming:
+    """A notice that is not closed and whose consent is given; readers with the kinds they may read."""
+
+    recipient: str
+    decision_stands: bool
+    purposes: tuple[int, ...]
+    valid_from: datetime
+    valid_until: datetime
+    readers: Mapping[str, frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the tuples of one incident follow from. `handlers` are pairs of subject and participation."""
+
+    incident: str
+    handlers: frozenset[tuple[str, str]] = frozenset()
+    conflicted: frozenset[str] = frozenset()
+    notices: frozenset[str] = frozenset()
+    armed: Mapping[str, Arming] = field(default_factory=dict)
+
+
+async def facts(conn: AsyncConnection, incident: str) -> Facts:
+    """Reads it as committed now; an incident that is not there wants nothing."""
+    names = (await conn.execute(select(t.notices.c.name).where(t.notices.c.incident == incident))).scalars()
+    return Facts(
+        incident,
+        handlers=await _handlers(conn, incident),
+        conflicted=await _conflicted(conn, incident),
+        notices=frozenset(names),
+        armed=await _armed(conn, incident),
+    )
+
+
+async def _handlers(conn: AsyncConnection, incident: str) -> frozenset[tuple[str, str]]:
+    statement = (
+        select(t.seats.c.subject, t.seats.c.participation)
+        .join(t.incidents, t.incidents.c.name == t.seats.c.incident)
+        .where(t.seats.c.grant_name == incident, live_seat(), t.incidents.c.withdrawn == false())
+    )
+    return frozenset((row.subject, row.participation) for row in await conn.execute(statement))
+
+
+async def _conflicted(conn: AsyncConnection, incident: str) -> frozenset[str]:
+    excluded = t.exclusions.c
+    people = select(excluded.target).where(
+        excluded.incident == incident,
+        or_(excluded.target.like("persons/%"), excluded.target.like("systems/%")),
+    )
+    theirs = (
+        select(t.affiliations.c.subject)
+        .join(t.exclusions, excluded.target == t.affiliations.c.organisation)
+        .where(excluded.incident == incident)
+    )
+    return frozenset((await conn.execute(union(people, theirs))).scalars())
+
+
+async def _armed(conn: AsyncConnection, incident: str) -> dict[str, Arming]:
+    notice, consent = t.notices.c, t.consents.c
+    readers = await _readers(conn, incident)
+    statement = (
+        select(
+            notice.name,
+            notice.recipient,
+            notice.decision_stands,
+            consent.purposes,
+            consent.valid_from,
+            consent.valid_until,
+        )
+        .join(t.consents, and_(consent.name == notice.consent, consent.state == ConsentState.GIVEN))
+        .join(t.incidents, t.incidents.c.name == notice.incident)
+        .where(notice.incident == incident, notice.close_time.is_(None), t.incidents.c.withdrawn == false())
+    )
+    return {
+        row.name: Arming(
+            row.recipient,
+            row.decision_stands,
+            tuple(sorted(row.purposes)),
+            row.valid_from,
+            row.valid_until,
+            readers[row.name],
+        )
+        for row in await conn.execute(statement)
+        if row.name in readers
+    }
+
+
+async def _readers(conn: AsyncConnection, incident: str) -> dict[str, dict[str, frozenset[int]]]:
+    """By notice and person, the kinds of all live seats of that person under the newest consent."""
+    seat, pair = t.seats.c, t.consent_sections.c
+    statement = (
+        select(seat.notice, seat.subject, func.array_agg(pair.kind.distinct()).label("kinds"))
+        .join(t.notices, and_(t.notices.c.name == seat.notice, t.notices.c.consent == seat.grant_name))
+        .join(t.consent_sections, and_(pair.consent == seat.grant_name, pair.reader_kid == seat.kid))
+        .where(seat.incident == incident, live_seat())
+        .group_by(seat.notice, seat.subject)
+    )
+    found: dict[str, dict[str, frozenset[int]]] = defaultdict(dict)
+    for row in await conn.execute(statement):
+        found[row.notice][row.subject] = frozenset(row.kinds)
+    return dict(found)
+
+
+async def stay_open(conn: AsyncConnection, limit_ms: int) -> None:
+    """Lets this transaction wait for the engine longer than commands may; they need no lock of it."""
+    await conn.execute(
+        select(
+            func.set_config("transaction_timeout", "0", True),
+            func.set_config("idle_in_transaction_session_timeout", str(limit_ms), True),
+        )
+    )
+
+
+async def versions(conn: AsyncConnection, after: str, limit: int) -> list[tuple[str, int]]:
+    """Incidents after a name with their versions, by name."""
+    row = t.incidents.c
+    statement = select(row.name, row.version).where(row.name > after).order_by(row.name).limit(limit)
+    return [(found.name, found.version) for found in await conn.execute(statement)]
