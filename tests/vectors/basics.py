@@ -1,12 +1,18 @@
 """Vectors of canonical bytes, keys, previews and receipts."""
 
 from meldbrug.common.v1 import common_pb2
-from meldbrug.crypto import (
-    to_words,
-)
+from meldbrug.crypto import seal_section, to_words
 from tests.unit.crypto import builders as b
 from tests.unit.crypto.replay import Values
-from tests.vectors.notation import ENTROPY, gives, refuses
+from tests.vectors.notation import CEK, CTX, ENTROPY, TEXT, gives, refuses
+
+PLACE = [CTX.installation, CTX.incident, CTX.section, CTX.version]
+
+
+def sealed_hashes() -> list[Values]:
+    """Digest and commitment of the section of the vectors, as fields."""
+    section = seal_section(CTX, TEXT, CEK, b.REPORTER, b.REPORTER.kid)
+    return [{"hex": section.digest.hex()}, {"hex": section.commitment.hex()}]
 
 
 def canonical_vectors() -> list[Values]:
@@ -16,6 +22,20 @@ def canonical_vectors() -> list[Values]:
             "one of each",
             "canonical",
             {"label": "wrap", "fields": [{"hex": "00ff"}, "één", 258, ["a", 1, {"hex": ""}], []]},
+        ),
+        gives("bytes beside a section", "canonical", {"label": "section", "fields": [*PLACE, CTX.kind]}),
+        gives(
+            "bytes an author signs",
+            "canonical",
+            {
+                "label": "author",
+                "fields": [*PLACE, CTX.kind, b.REPORTER.kid, b.REPORTER.kid, *sealed_hashes()],
+            },
+        ),
+        gives(
+            "info of a wrap",
+            "canonical",
+            {"label": "wrap", "fields": [*PLACE, b.CONSENT, [1, 2], b.READER.kid]},
         ),
         gives("the largest number", "canonical", {"label": "x", "fields": [2**64 - 1]}),
     ]

@@ -92,6 +92,11 @@ def test_any_text_comes_back_as_utf_8(text: str) -> None:
     assert open_section(CTX, sealed, CEK, REPORTER.public).decode() == text
 
 
+def test_half_a_character_is_not_sealed() -> None:
+    with pytest.raises(SectionInvalid, match="not-unicode"):
+        seal_section(CTX, "\ud800", CEK, REPORTER, REPORTER.kid)
+
+
 def test_a_ciphertext_tells_only_a_bucket_of_the_length() -> None:
     lengths = [
         len(seal_section(CTX, b"x" * n, CEK, REPORTER, REPORTER.kid).ciphertext) for n in (0, 1, 500, 1020)

@@ -102,11 +102,11 @@ def seal_section(
         reporter_kid: The key of the incident's reporter, also when somebody else writes.
 
     Raises:
-        SectionInvalid: the content is too large, or `cek` is not 32 bytes.
+        SectionInvalid: the content is too large or no Unicode text, or `cek` is not 32 bytes.
     """
     if len(cek) != CEK_BYTES:
         raise SectionInvalid("cek-length")
-    content = plaintext.encode("utf-8") if isinstance(plaintext, str) else plaintext
+    content = _utf8(plaintext) if isinstance(plaintext, str) else plaintext
     ciphertext = AESGCM(cek).encrypt(_NONCE, _pad(content), _aad(ctx))
     digest, commitment = digest_of(ciphertext), commitment_of(cek)
     signature = author.sign(_signed_by_author(ctx, author.kid, reporter_kid, digest, commitment))
@@ -171,7 +171,7 @@ def wrap_key(
         purposes: Numbers of the `Purpose`s consented to, in any order; empty for the intake.
 
     Raises:
-        SectionInvalid: `cek` is not 32 bytes, or a number does not fit.
+        SectionInvalid: `cek` is not 32 bytes.
     """
     if len(cek) != CEK_BYTES:
         raise SectionInvalid("cek-length")
@@ -204,6 +204,13 @@ def padded_length(content_bytes: int) -> int:
     exponent = length.bit_length() - 1
     mask = (1 << (exponent - exponent.bit_length())) - 1
     return (length + mask) & ~mask
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise SectionInvalid("not-unicode") from None
 
 
 def _pad(content: bytes) -> bytes:
