@@ -4,28 +4,27 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from demo.settle import settle
-from demo.story import play
-
+from demo.narration import Narrator, StoryBroken
+from demo.seed import Sector, settle
+from demo.story import Story
+from meldbrug.client import Connection
 from services.__main__ import NAMES
-from services.stack.folder import AlreadyRunning, Endpoints, Folder
+from services.bootstrap.secrets import key_pair
+from services.stack.folder import Endpoints, throw_away
 from services.stack.processes import StackError, free_port
 from services.stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".stack"
+TOOLS = HOME / "tools"
 WATCH_S = 0.5
-TERMINATED = 128 + signal.SIGTERM
+INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
 def main() -> int:
@@ -33,8 +32,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, terminate)
     parser = argparse.ArgumentParser(prog="python -m services.stack", description=__doc__)
     parser.add_argument("command", choices=["run", "demo"])
+    parser.add_argument("--folder", type=Path, default=HOME, help="where the stack lives; .stack when absent")
+    chosen = parser.parse_args()
     try:
-        return {"run": run, "demo": show}[parser.parse_args().command]()
+        return {"run": run, "demo": show}[chosen.command](chosen.folder)
     except StackError as missing:
         print(missing, file=sys.stderr)
         return 1
@@ -50,18 +51,18 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def run() -> int:
-    """Runs the stack with its sector until Ctrl-C; its data stays."""
+def run(home: Path) -> int:
+    """Runs the stack in `home` with its sector until Ctrl-C; its data stays."""
     started = time.monotonic()
     metrics = f"127.0.0.1:{free_port()}"
     env = {"MELDBRUG_REFLECTION": "true", "MELDBRUG_METRICS_LISTEN": metrics}
     try:
-        with Stack(HOME, NAMES, env=env, report=say) as stack:
-            asyncio.run(settle(stack.endpoints, HOME, say))
-            say(f"Ready in {time.monotonic() - started:.1f} s.\n{directions(stack.endpoints, metrics)}")
+        with Stack(home, NAMES, env=env, report=say, tools_folder=TOOLS) as stack:
+            asyncio.run(settled(stack.endpoints, home))
+            say(f"Ready in {time.monotonic() - started:.1f} s.\n{directions(home, stack.endpoints, metrics)}")
             watch(stack)
     except KeyboardInterrupt:
-        say("\nStopped. The data is kept in .stack; `make run` goes on with it, `make clean` removes it.")
+        say(f"\nStopped. The data is kept in {home}; `make run` goes on with it, `make clean` removes it.")
     return 0
 
 
@@ -72,7 +73,7 @@ def watch(stack: Stack) -> None:
         time.sleep(WATCH_S)
 
 
-def directions(endpoints: Endpoints, metrics: str) -> str:
+def directions(home: Path, endpoints: Endpoints, metrics: str) -> str:
     """Returns how to talk to a running stack."""
     services = "\n".join(
         f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
@@ -80,43 +81,39 @@ def directions(endpoints: Endpoints, metrics: str) -> str:
     return (
         f"{services}\n"
         f"  metrics       http://{metrics}/metrics\n"
-        "  addresses and key files: .stack/endpoints.json\n"
+        f"  addresses and key files: {home / 'endpoints.json'}\n"
         "  commands: .venv/bin/meldbrug --help\n"
         "Press Ctrl-C to stop."
     )
 
 
-def show() -> int:
-    """Plays the demo on a stack of its own and throws that away."""
+def show(home: Path) -> int:
+    """Plays the demo on a stack of its own below `home` and throws that away."""
     try:
-        with throw_away() as folder, Stack(folder, NAMES, report=say, tools_folder=HOME / "tools") as stack:
-            return asyncio.run(play(stack.endpoints, folder))
+        with (
+            throw_away(home, "demo") as folder,
+            Stack(folder, NAMES, report=say, tools_folder=TOOLS) as stack,
+        ):
+            asyncio.run(play(stack.endpoints, folder))
     except KeyboardInterrupt:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
+    except StoryBroken as broken:
+        print(f"The story broke: {broken}", file=sys.stderr)
+        return 1
+    return 0
 
 
-@contextmanager
-def throw_away() -> Iterator[Path]:
-    """Yields a fresh folder and removes it afterwards, with what killed demos left before."""
-    HOME.mkdir(exist_ok=True)
-    for left in HOME.glob("demo-*"):
-        remove_unused(left)
-    folder = Path(tempfile.mkdtemp(prefix="demo-", dir=HOME))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
+async def settled(endpoints: Endpoints, folder: Path) -> Sector:
+    """Returns the demo sector, settled where it is not yet."""
+    root = key_pair(Path(endpoints.secretariat_key_path))
+    async with Connection(endpoints.services, endpoints.installation) as connection:
+        return await settle(connection, root, folder, say)
 
 
-def remove_unused(left: Path) -> None:
-    """Removes a demo's folder unless that demo is still running."""
-    folder = Folder(left)
-    try:
-        folder.acquire()
-    except AlreadyRunning:
-        return
-    shutil.rmtree(left)
-    folder.release()
+async def play(endpoints: Endpoints, folder: Path) -> None:
+    """Settles the sector and plays the story on it. Raises StoryBroken."""
+    sector = await settled(endpoints, folder)
+    await Story(endpoints.services, endpoints.installation, sector, Narrator()).play()
 
 
 if __name__ == "__main__":

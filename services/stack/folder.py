@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import shutil
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
@@ -111,6 +116,35 @@ class Folder:
         if not path.exists():
             write_private(path, secrets.token_urlsafe(32))
         return path.read_text()
+
+
+@contextmanager
+def throw_away(home: Path, prefix: str) -> Iterator[Path]:
+    """Yields a fresh folder below `home` and removes it afterwards; also removes what killed processes left."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".making").open("w") as gate:
+        fcntl.flock(
+            gate, fcntl.LOCK_EX
+        )  # Nobody may take a folder for a left one before its maker has locked it.
+        for left in home.glob(f"{prefix}-*"):
+            remove_unused(left)
+        folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=home))
+        descriptor = os.open(folder / "in-use", os.O_RDWR | os.O_CREAT, PRIVATE)
+        locked(descriptor)
+    try:
+        yield folder
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(folder)
+
+
+def remove_unused(folder: Path) -> None:
+    """Removes a throw-away folder unless the process that made it still runs."""
+    with contextlib.suppress(FileNotFoundError):
+        descriptor = os.open(folder / "in-use", os.O_RDWR | os.O_CREAT, PRIVATE)
+        if locked(descriptor):
+            shutil.rmtree(folder)
+        os.close(descriptor)
 
 
 def locked(descriptor: int) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.stack import Backends
+from services.stack.folder import throw_away
 
 if TYPE_CHECKING:
     from services.stack.stack import Stack
@@ -24,12 +23,8 @@ NUMBERS = itertools.count(1)
 @contextmanager
 def throw_away_folder() -> Iterator[Path]:
     """Yields a fresh folder for a stack and removes it afterwards."""
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="test-", dir=STACK))
-    try:
+    with throw_away(STACK, "test") as folder:
         yield folder
-    finally:
-        shutil.rmtree(folder)
 
 
 @contextmanager

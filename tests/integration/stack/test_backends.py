@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from services.stack import AlreadyRunning, Backends
+from services.stack.folder import throw_away
 from services.stack.reaper import is_alive
 from tests.support.stack import ROOT, TOOLS, throw_away_folder
 
@@ -146,3 +147,14 @@ def test_as_root_a_closed_folder_stays_closed():
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_what_a_killed_run_left_is_removed_and_what_is_in_use_is_not(tmp_path: Path):
+    (tmp_path / "demo-left" / "postgres").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+
+    with throw_away(tmp_path, "demo") as first, throw_away(tmp_path, "demo") as second:
+        assert {path.name for path in tmp_path.iterdir()} >= {"other", first.name, second.name}
+        assert not (tmp_path / "demo-left").exists()
+
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["other"]

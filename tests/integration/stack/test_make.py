@@ -1,0 +1,123 @@
+"""`make run` as a person runs it: it says when it is ready, keeps its data, and Ctrl-C ends all of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from services.stack import Endpoints
+from services.stack.folder import Folder, locked
+from tests.support.stack import ROOT, throw_away_folder
+
+READY_S = 120
+
+
+class Run:
+    """`make run` in a folder of its own, with what it printed."""
+
+    def __init__(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "services.stack", "run", "--folder", str(folder)]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT
+        )
+        self.said: list[str] = []
+        self._ready = threading.Event()
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        for line in self.process.stdout or ():
+            self.said.append(line.rstrip())
+            if line.startswith("Press Ctrl-C"):
+                self._ready.set()
+        self._ready.set()
+
+    def ready(self) -> float:
+        """Waits until it is ready and returns how long it says that took."""
+        assert self._ready.wait(READY_S)
+        found = re.search(r"Ready in ([\d.]+) s", "\n".join(self.said))
+        assert found, self.said
+        return float(found[1])
+
+    def end(self, how: signal.Signals) -> int:
+        """Ends it and returns its exit code."""
+        self.process.send_signal(how)
+        code = self.process.wait(30)
+        self._listener.join(10)
+        assert self.process.stdout
+        self.process.stdout.close()
+        return code
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Run]:
+    """Yields a run and ends it."""
+    run = Run(folder)
+    try:
+        yield run
+    finally:
+        if run.process.poll() is None:
+            run.end(signal.SIGTERM)
+
+
+def folder_is_free(folder: Path) -> bool:
+    """Whether nothing holds the folder: neither a stack nor a reaper with children left."""
+    descriptor = os.open(folder / "lock", os.O_RDWR)
+    try:
+        return locked(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def test_run_is_ready_within_five_seconds_from_the_second_time_and_ctrl_c_ends_it():
+    with throw_away_folder() as folder:
+        with running(folder) as first:
+            first.ready()
+            before = Endpoints.read(folder)
+            assert first.end(signal.SIGINT) == 0
+        assert folder_is_free(folder)
+
+        with running(folder) as second:
+            took = second.ready()
+
+            assert Endpoints.read(folder) == before
+            assert second.end(signal.SIGTERM) == 143
+        assert folder_is_free(folder)
+
+    assert took < 5
+    assert any("The data is kept" in line for line in first.said)
+
+
+def test_run_says_how_to_talk_to_it_and_a_second_one_that_it_is_running():
+    with throw_away_folder() as folder, running(folder) as first:
+        first.ready()
+
+        with running(folder) as second:
+            assert second.process.wait(60) == 1
+        metrics = next(line.split()[1] for line in first.said if line.strip().startswith("metrics"))
+        with urllib.request.urlopen(metrics, timeout=5) as page:
+            assert b"# HELP" in page.read()
+
+        assert any("already running" in line for line in second.said)
+        assert any("endpoints.json" in line for line in first.said)
+
+
+def test_a_failing_start_is_one_sentence(monkeypatch: pytest.MonkeyPatch):
+    with throw_away_folder() as folder:
+        held = Folder(folder)
+        held.acquire()
+        with running(folder) as run:
+            assert run.process.wait(60) == 1
+        held.release()
+
+    assert run.said == [f"The stack is already running in {folder}."]
