@@ -120,7 +120,7 @@ class Folder:
 
 @contextmanager
 def throw_away(home: Path, prefix: str) -> Iterator[Path]:
-    """Yields a fresh folder below `home` and removes it afterwards; also removes what killed processes left."""
+    """Yields a fresh folder below `home` and removes it afterwards, with what killed ones left."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".making").open("w") as gate:
         fcntl.flock(
