@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
 from meldbrug.crypto import PublicKeys, statements
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1 import statements_pb2 as wire
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.directory.domain import (
     Key,
     Member,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as pb
-
 from services.directory.domain import Seats
 from services.kernel.peers import Peer
 

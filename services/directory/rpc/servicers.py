@@ -6,7 +6,6 @@ from typing import Protocol
 
 from meldbrug.crypto import PublicKeys
 from meldbrug.directory.v1 import directory_service_pb2 as pb
-
 from services.directory.domain import SubjectKind
 from services.directory.rpc import wire
 from services.directory.usecases.doors import Caller

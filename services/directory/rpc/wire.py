@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as service
-
 from services.directory import domain
 from services.directory.usecases.productions import Particulars
 from services.directory.usecases.secretariat import Wanted

@@ -6,13 +6,13 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
 from meldbrug.crypto import PublicKeys, statements
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1 import statements_pb2 as wire
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.directory.domain import (
     COLLECTIONS,
     INVITATION_LIFETIME,
@@ -223,7 +223,10 @@ class Enrolment:
             member = await rows.get(conn, Member, name)
             if member.organisation != standing.organisation.name:
                 raise NotPermitted
-            await rows.save(conn, member.remove(self.installation))
+            removed = member.remove(self.installation)
+            if member.state is MemberState.ACTIVE and member.admin:
+                await _require_other_admin(conn, member)
+            await rows.save(conn, removed)
             return Done((name,), await policy.touched_by_member(conn, name, member.organisation))
 
         await self.doors.command(caller, ADMIN, act, ends=True)
@@ -271,6 +274,18 @@ class Enrolment:
         """Returns a membership as it is now."""
         async with self.doors.database.transaction() as conn:
             return (await keys.with_keys(conn, [await rows.get(conn, Member, name)]))[0]
+
+
+async def _require_other_admin(conn: AsyncConnection, leaving: Member) -> None:
+    """Refuses to leave an organisation without anyone who could endorse, appoint or end."""
+    others = select(members.c.name).where(
+        members.c.organisation == leaving.organisation,
+        members.c.admin,
+        members.c.state == MemberState.ACTIVE,
+        members.c.name != leaving.name,
+    )
+    if not await rows.rows(conn, others.limit(1)):
+        raise WrongState(leaving.state)
 
 
 async def _lock_invited(conn: AsyncConnection, digest: bytes) -> None:

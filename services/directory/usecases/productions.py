@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
 from meldbrug.crypto import statements
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1 import statements_pb2 as wire
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from services.directory.domain import (
     MAX_CONTACTS_EACH,
     MAX_PARTICIPATIONS,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from meldbrug.crypto import PublicKeys
-from meldbrug.statements.v1 import statements_pb2 as wire
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from meldbrug.crypto import PublicKeys
+from meldbrug.statements.v1 import statements_pb2 as wire
 from services.directory.domain import (
     SEQUENCE_LEEWAY,
     Key,
@@ -67,8 +67,11 @@ def require_endorsement(
 
 
 def require_appointment(said: wire.Appointment, place: Participation, holder: Standing | None) -> None:
-    """Refuses an appointment of anyone but an acting member of the participation's organisation."""
-    if holder is None or not holder.active:
+    """Refuses an appointment of anyone but an acting member of the participation's organisation.
+
+    The root takes no role: it vouches for everyone, and must not be reached by what it vouches for.
+    """
+    if holder is None or not holder.active or holder.key.kid == said.installation:
         raise InvalidArgument("APPOINTMENT_BROKEN")
     if (holder.organisation.name, holder.member.subject) != (place.organisation, said.subject):
         raise InvalidArgument("APPOINTMENT_BROKEN")

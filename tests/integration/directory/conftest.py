@@ -56,8 +56,9 @@ async def running(
             "model_id": policy.model_id,
             "token_file": backends.openfga.token_path,
         }
+        own = settings(folder, root, url, openfga, address)
         async with (
-            Process(settings(folder, root, url, openfga, address), {"directory": build}) as process,
+            Process(own, {"directory": build}) as process,
             grpc.aio.insecure_channel(process.address) as channel,
         ):
             secretariat = Staff(
@@ -70,7 +71,9 @@ async def running(
             independent, standing = await admit(
                 channel, secretariat, "Onafhankelijk punt", pb.Organisation.KIND_INDEPENDENT_POINT
             )
-            yield Sector(process.address, channel, database, policy, fake, secretariat, independent, standing)
+            yield Sector(
+                process.address, channel, database, policy, fake, secretariat, independent, standing, own
+            )
         await database.close()
     await peer.stop(None)
 

@@ -7,9 +7,9 @@ import base64
 import hashlib
 import itertools
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as disclosure
 from meldbrug.statements.v1 import statements_pb2 as wire
+from services.directory.app import build
 from services.directory.store.policy import policy_object, policy_user
 from services.kernel.authz import Authz
 from services.kernel.clock import SystemIds
@@ -34,6 +35,7 @@ from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.errors import Refusal
 from services.kernel.interceptors import refusal_from, status_of
+from services.kernel.process import Process
 
 IDS = SystemIds()
 SEQUENCE = itertools.count(int(datetime.now(UTC).timestamp() * 1000))
@@ -139,7 +141,7 @@ class Client:
     keys: SecretKeys | None = None
     embed: bool = False
 
-    async def call(self, method: str, request: Message, *, timeout: float = 10) -> Any:
+    async def call(self, method: str, request: Message) -> Any:
         """Calls `Service/Method` of the directory."""
         path = f"/meldbrug.directory.v1.{method}"
         body = request.SerializeToString()
@@ -153,9 +155,7 @@ class Client:
         service, _, name = path[1:].rpartition("/")
         declared = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
         answer = message_factory.GetMessageClass(declared.output_type)
-        return answer.FromString(
-            await self.channel.unary_unary(path)(body, timeout=timeout, metadata=metadata)
-        )
+        return answer.FromString(await self.channel.unary_unary(path)(body, timeout=10, metadata=metadata))
 
 
 @dataclass
@@ -240,6 +240,18 @@ class Sector:
     secretariat: Staff
     independent: Staff
     standing: pb.Participation
+    settings: KernelSettings
+
+    @asynccontextmanager
+    async def without_policy_engine(self) -> AsyncIterator[Sector]:
+        """Another process on the same database, whose policy engine does not answer."""
+        nobody = self.settings.openfga.model_copy(update={"address": "127.0.0.1:1"})
+        settings = self.settings.model_copy(update={"openfga": nobody})
+        async with (
+            Process(settings, {"directory": build}) as process,
+            grpc.aio.insecure_channel(process.address) as channel,
+        ):
+            yield replace(self, address=process.address, channel=channel)
 
     @property
     def installation(self) -> str:
@@ -291,6 +303,18 @@ class Sector:
             rpc.EndorseMemberRequest(
                 member=member.name, endorsement=admin.endorsement(member), request_id=request_id()
             ),
+        )
+        return Staff(
+            self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation
+        )
+
+    async def second_admin(self, admin: Staff) -> Staff:
+        """Another admin of the organisation, endorsed by the root."""
+        keys, member = await self.pending(admin, "Tweede beheerder", admin=True)
+        signed = self.secretariat.endorsement(member, admin.organisation)
+        endorsed = await self.secretariat.call(
+            "SecretariatService/EndorseAdmin",
+            rpc.EndorseAdminRequest(member=member.name, endorsement=signed, request_id=request_id()),
         )
         return Staff(
             self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
+from sqlalchemy import event
 
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys
 from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
+from services.directory.store import circles
+from services.directory.store.tables import participations
 from services.kernel.errors import FailedPrecondition, Unavailable
 from tests.integration.directory.harness import IDS, Chain, Sector, Staff, bytes_of, reason_of, request_id
 
@@ -356,3 +359,72 @@ async def test_another_organisations_admin_sees_no_difference_to_what_is_absent(
         f"members/{absent}", f"appointments/{absent}", f"participations/{absent}", f"productions/{absent}"
     )
     assert [await bytes_of(call) for call in there] == [await bytes_of(call) for call in nowhere]
+
+
+async def test_an_organisation_keeps_an_admin(sector: Sector) -> None:
+    admin = await sector.admit()
+
+    assert await reason_of(sector.remove(admin, admin.member.name)) == "WRONG_STATE"
+    second = await sector.second_admin(admin)
+    assert (await sector.remove(second, admin.member.name)).state == pb.Member.STATE_REMOVED
+
+
+async def test_of_two_admins_who_remove_each_other_one_stays(sector: Sector) -> None:
+    one = await sector.admit()
+    two = await sector.second_admin(one)
+
+    answers = await asyncio.gather(
+        sector.remove(one, two.member.name), sector.remove(two, one.member.name), return_exceptions=True
+    )
+
+    assert sum(isinstance(answer, pb.Member) for answer in answers) == 1
+
+
+async def test_the_root_takes_no_role(sector: Sector) -> None:
+    root = sector.secretariat
+    place = (await sector.produce(root)).participation.name
+    me = (await root.call("MemberService/GetMe", rpc.GetMeRequest())).member
+    itself = Staff(root.channel, root.installation, root.keys, member=me, organisation=root.organisation)
+
+    assert await reason_of(sector.appoint(root, itself, place)) == "APPOINTMENT_BROKEN"
+
+
+async def test_the_same_request_many_times_at_once_is_one_command(sector: Sector) -> None:
+    admin = await sector.admit()
+    request = rpc.InviteMemberRequest(
+        title="Noor", subject_kind=common.SUBJECT_KIND_PERSON, request_id=request_id()
+    )
+
+    answers = await asyncio.gather(*(admin.call("AdminService/InviteMember", request) for _ in range(8)))
+
+    assert len({answer.SerializeToString(deterministic=True) for answer in answers}) == 1
+    listed = await admin.call("AdminService/ListMembers", rpc.ListMembersRequest())
+    assert len(listed.members) == 2
+
+
+async def test_a_circle_costs_the_same_number_of_queries_whatever_its_size(sector: Sector) -> None:
+    admin = await sector.admit()
+    made = await sector.produce(admin)
+    place, counted = made.participation.name, []
+
+    async def count() -> int:
+        statements: list[str] = []
+
+        def note(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            statements.append(statement)
+
+        engine = sector.database.engine.sync_engine
+        event.listen(engine, "before_cursor_execute", note)
+        try:
+            async with sector.database.transaction() as conn:
+                await circles.circle(conn, participations.c.name == place)
+        finally:
+            event.remove(engine, "before_cursor_execute", note)
+        return len(statements)
+
+    for number in range(3):
+        await sector.appoint(admin, await sector.hire(admin, f"Nummer {number}"), place)
+        counted.append(await count())
+
+    assert len(set(counted)) == 1
+    assert counted[0] <= 12

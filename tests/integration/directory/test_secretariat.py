@@ -9,7 +9,7 @@ import pytest
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
-from tests.integration.directory.harness import Sector, Staff, bytes_of, reason_of, request_id
+from tests.integration.directory.harness import Sector, bytes_of, reason_of, request_id
 
 
 def admission(kind: int = pb.Organisation.KIND_PRODUCER, **more: Any) -> rpc.AdmitOrganisationRequest:
@@ -218,18 +218,12 @@ async def test_a_request_id_is_answered_once_and_refuses_another_body(sector: Se
 
 async def test_a_remembered_answer_is_given_to_nobody_who_may_no_longer_have_it(sector: Sector) -> None:
     admin = await sector.admit()
-    keys, second = await sector.pending(admin, "Tweede beheerder", admin=True)
-    signed = sector.secretariat.endorsement(second, admin.organisation)
-    endorsement = rpc.EndorseAdminRequest(member=second.name, endorsement=signed, request_id=request_id())
-    await sector.secretariat.call("SecretariatService/EndorseAdmin", endorsement)
-    colleague = Staff(
-        sector.channel, sector.installation, keys, member=second, organisation=admin.organisation
-    )
+    colleague = await sector.second_admin(admin)
     request = rpc.InviteMemberRequest(
         title="Noor", subject_kind=common.SUBJECT_KIND_PERSON, request_id=request_id()
     )
     await colleague.call("AdminService/InviteMember", request)
-    await sector.remove(admin, second.name)
+    await sector.remove(admin, colleague.member.name)
 
     refused = await bytes_of(colleague.call("AdminService/InviteMember", request))
 
