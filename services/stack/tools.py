@@ -99,7 +99,7 @@ def follow(process: subprocess.Popen[str], report: Report) -> list[str]:
         lines.append(line.rstrip())
         if time.monotonic() - said > PROGRESS_S:
             said = time.monotonic()
-            report(f"  {len(lines)} packages fetched or compiled, of about 900")
+            report(f"  {len(lines)} packages fetched or compiled, of about 1,250")
     return lines
 
 
