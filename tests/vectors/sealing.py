@@ -43,7 +43,7 @@ def resigned(section: SealedSection, ctx: SectionContext = CTX) -> SealedSection
 def section_vectors() -> list[Values]:
     good = sealed()
     other_cek = b.hashed("other cek")
-    twin = seal_section(CTX, "Een andere tekst.", other_cek, b.REPORTER, b.REPORTER.kid)
+    twin = seal_section(CTX, "Iets heel anders.", other_cek, b.REPORTER, b.REPORTER.kid)
     elsewhere = {
         "installation": b.context(installation=b.STRANGER.kid),
         "incident": b.context(incident=f"incidents/{b.ident('other')}"),

@@ -1,6 +1,7 @@
 """A directory that cheats is refused by whoever verifies the chain (T26, T10, T3)."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -93,6 +94,15 @@ def test_a_rotated_member_keeps_its_place_and_its_older_keys() -> None:
     )
 
     assert verified(served).kids == (MEMBER.kid, SECOND.kid, THIRD.kid)
+
+
+def test_a_member_may_rotate_as_often_as_a_chain_may_be_long() -> None:
+    line = [MEMBER, *(actor(f"key {number}") for number in range(64))]
+    rotations = [rotated(old, new) for old, new in pairwise(line)]
+
+    assert verified(Chain([endorsed(MEMBER, ROOT)], rotations, line[-1])).kids == tuple(
+        keys.kid for keys in line
+    )
 
 
 def test_a_rotated_admin_endorses_with_the_new_key_and_did_with_the_old() -> None:
@@ -280,6 +290,13 @@ def test_an_admin_of_another_organisation_appoints_nobody_here() -> None:
 
     with pytest.raises(AppointmentBroken, match="organisation"):
         seat(appointed(signer=OTHER_ADMIN), admin=foreign)
+
+
+def test_a_seat_at_one_organisation_is_none_at_another_for_the_same_person_and_key() -> None:
+    elsewhere = verified(Chain([endorsed(MEMBER, ROOT, organisation=PRODUCER)], [], MEMBER))
+
+    with pytest.raises(AppointmentBroken, match="organisation"):
+        seat(appointed(), member=elsewhere)
 
 
 def test_a_key_before_the_appointed_one_does_not_hold_the_seat() -> None:

@@ -222,7 +222,7 @@ def _pad(content: bytes) -> bytes:
 def _unpad(padded: bytes) -> bytes:
     length = int.from_bytes(padded[:_LENGTH_BYTES], "big")
     content, rest = padded[_LENGTH_BYTES : _LENGTH_BYTES + length], padded[_LENGTH_BYTES + length :]
-    if length > MAX_CONTENT_BYTES or len(padded) != padded_length(length) or any(rest):
+    if len(padded) != padded_length(length) or any(rest):
         raise SectionBroken("padding")
     return content
 
