@@ -7,18 +7,14 @@ from pathlib import Path
 from services.directory import jobs as own_jobs
 from services.directory.config import DirectorySettings
 from services.directory.peers import DisclosurePeer
-from services.directory.rpc.servicers import (
-    AdminServicer,
-    EnrolmentServicer,
-    InternalServicer,
-    MemberServicer,
-    PublicServicer,
-    SecretariatServicer,
-)
+from services.directory.rpc.admins import AdminServicer, SecretariatServicer
+from services.directory.rpc.members import EnrolmentServicer, InternalServicer, MemberServicer, PublicServicer
 from services.directory.usecases.doors import Doors
-from services.directory.usecases.enrolment import Enrolment, Invitations
+from services.directory.usecases.enrolment import Enrolment
+from services.directory.usecases.invitations import Invitations
 from services.directory.usecases.lookups import Lookups
 from services.directory.usecases.productions import Productions
+from services.directory.usecases.rotation import Rotation
 from services.directory.usecases.secretariat import Secretariat
 from services.kernel.jobs import Jobs
 from services.kernel.rpc import Kernel, Service
@@ -48,7 +44,7 @@ def build(kernel: Kernel) -> Service:
         servicers={
             f"{PACKAGE}.PublicService": PublicServicer(lookups),
             f"{PACKAGE}.EnrolmentService": EnrolmentServicer(enrolment),
-            f"{PACKAGE}.MemberService": MemberServicer(enrolment, lookups),
+            f"{PACKAGE}.MemberService": MemberServicer(Rotation(doors, installation), lookups),
             f"{PACKAGE}.AdminService": AdminServicer(enrolment, productions, lookups),
             f"{PACKAGE}.SecretariatService": SecretariatServicer(
                 secretariat, enrolment, productions, lookups

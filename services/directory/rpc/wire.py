@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Protocol
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -10,8 +11,11 @@ from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as service
 from services.directory import domain
+from services.directory.usecases.doors import Caller
+from services.directory.usecases.lookups import PageRequest
 from services.directory.usecases.productions import Particulars
 from services.directory.usecases.secretariat import Wanted
+from services.kernel.rpc import Call
 
 
 def moment(value: datetime | None) -> Timestamp | None:
@@ -158,3 +162,20 @@ def wanted(message: pb.Organisation) -> Wanted:
         umbrella=message.umbrella,
         state=domain.OrganisationState(message.state) if message.state else None,
     )
+
+
+class Paged(Protocol):
+    """A request for a part of a list."""
+
+    page_size: int
+    page_token: str
+
+
+def caller(call: Call, request_id: str = "") -> Caller:
+    """Who calls, and which of its requests this is."""
+    return Caller(call.actor, call.method, call.body_sha256, request_id)
+
+
+def page(request: Paged) -> PageRequest:
+    """Which part of a list is asked for."""
+    return PageRequest(request.page_size, request.page_token)

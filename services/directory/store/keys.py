@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import Book, Key, Member, Organisation, Signed, Standing
-from services.directory.store.rows import Query, columns, entity, every, rows
+from services.directory.store.rows import Query, columns, entity, every, get, rows
 from services.directory.store.tables import (
     appointments,
     endorsements,
@@ -20,6 +20,7 @@ from services.directory.store.tables import (
     rotations,
     sequences,
 )
+from services.kernel.db import Database
 
 # A membership with its public key, once one was sent.
 Enrolled = tuple[Member, Key | None]
@@ -53,6 +54,12 @@ async def with_keys(conn: AsyncConnection, found: Sequence[Member]) -> tuple[Enr
     query = select(*columns(Key)).where(keys.c.kid.in_([member.kid for member in found]))
     by_kid = {key.kid: key for key in await every(conn, Key, query)}
     return tuple((member, by_kid.get(member.kid)) for member in found)
+
+
+async def enrolled(database: Database, name: str) -> Enrolled:
+    """Returns a membership as it is now."""
+    async with database.transaction() as conn:
+        return (await with_keys(conn, [await get(conn, Member, name)]))[0]
 
 
 async def add_endorsement(conn: AsyncConnection, kid: str, signer_kid: str, signed: Signed) -> None:

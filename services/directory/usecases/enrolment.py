@@ -1,10 +1,6 @@
-"""Becoming a member, changing one's key, and leaving."""
+"""Becoming a member, and leaving."""
 
 from __future__ import annotations
-
-import hashlib
-import hmac
-from dataclasses import dataclass
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,30 +11,23 @@ from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1 import statements_pb2 as wire
 from services.directory.domain import (
     COLLECTIONS,
-    INVITATION_LIFETIME,
-    MAX_ROTATIONS,
-    Invitation,
     InvitationInvalid,
-    Key,
     Member,
     MemberState,
     Organisation,
     OrganisationState,
-    Seats,
     Signed,
     Standing,
-    SubjectKind,
     WrongState,
     require_state,
 )
 from services.directory.store import keys, policy, rows
-from services.directory.store.keys import Enrolled
+from services.directory.store.keys import Enrolled, enrolled
 from services.directory.store.tables import invitations, members
 from services.directory.usecases import vouching
 from services.directory.usecases.doors import (
     ADMIN,
     SECRETARIAT,
-    SELF,
     Caller,
     Done,
     Door,
@@ -47,61 +36,11 @@ from services.directory.usecases.doors import (
     answered,
     organisation_lock,
 )
-from services.kernel.clock import Ids, text_id
+from services.directory.usecases.invitations import Invitations, Invitee, code_digest
+from services.directory.usecases.vouching import own_key
 from services.kernel.db import advisory_lock, app_now
 from services.kernel.errors import InvalidArgument, InvalidField, NotPermitted
 from services.kernel.pause import pause
-
-CODE_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitee:
-    """Whom an admin invites; `subject` names a person or system known already."""
-
-    title: str
-    subject_kind: SubjectKind
-    subject: str = ""
-    admin: bool = False
-
-
-class Invitations:
-    """Codes that are handed over once and kept as hashes only.
-
-    A code is the keyed hash of the membership it is for: a repeated call is answered with the same code,
-    and yet neither a table nor a remembered answer holds one.
-    """
-
-    def __init__(self, key: bytes, ids: Ids) -> None:
-        self._key, self._ids = key, ids
-
-    def code(self, member: str) -> str:
-        """Returns the code that lets a key into this membership."""
-        return text_id(
-            hmac.digest(self._key, b"meldbrug/invitation/v1\0" + member.encode(), "sha256")[:CODE_BYTES]
-        )
-
-    async def invite(self, conn: AsyncConnection, organisation: str, whom: Invitee) -> Member:
-        """Adds a membership that waits for a key. Raises WRONG_STATE when the subject has one already."""
-        member = Member(
-            name=f"members/{self._ids.new_id()}",
-            organisation=organisation,
-            subject=whom.subject or f"{COLLECTIONS[whom.subject_kind]}/{self._ids.new_id()}",
-            title=whom.title,
-            subject_kind=whom.subject_kind,
-            admin=whom.admin,
-        )
-        if not await rows.add(conn, member):
-            raise WrongState
-        expire_time = await app_now(conn) + INVITATION_LIFETIME
-        digest = code_digest(self.code(member.name))
-        await rows.add(conn, Invitation(code_digest=digest, member=member.name, expire_time=expire_time))
-        return member
-
-
-def code_digest(code: str) -> bytes:
-    """Returns what is kept of a code: 128 random bits need no slower hash."""
-    return hashlib.sha256(code.encode()).digest()
 
 
 class Enrolment:
@@ -119,7 +58,7 @@ class Enrolment:
             return Done(((await self.invitations.invite(conn, standing.organisation.name, whom)).name,))
 
         (name,) = await self.doors.command(caller, ADMIN, act)
-        return await self.member(name), self.invitations.code(name)
+        return await enrolled(self.doors.database, name), self.invitations.code(name)
 
     async def accept_invitation(self, caller: Caller, code: str) -> Enrolled:
         """Hands the newcomer's key to the organisation that invited it."""
@@ -131,13 +70,13 @@ class Enrolment:
                 return names[0]
             member = await self._invited(conn, digest)
             keys_ = caller.actor.keys
-            if keys_ is None or not await rows.add(conn, _key(keys_, member)):
+            if keys_ is None or not await rows.add(conn, own_key(keys_, member)):
                 raise InvitationInvalid
             await rows.save(conn, member.accept_key(keys_.kid))
             await answer(conn, caller, (member.name,))
             return member.name
 
-        return await self.member(await self.doors.database.run_unit(unit))
+        return await enrolled(self.doors.database, await self.doors.database.run_unit(unit))
 
     @staticmethod
     async def _invited(conn: AsyncConnection, digest: bytes) -> Member:
@@ -187,7 +126,7 @@ class Enrolment:
             await self.doors.disclosure.record_affiliation(checked[0].subject, checked[0].organisation)
             await pause("add_member.after_affiliation")
         await self.doors.command(caller, door, act)
-        return await self.member(name)
+        return await enrolled(self.doors.database, name)
 
     async def _endorsable(
         self, conn: AsyncConnection, standing: Standing, door: Door, name: str, signed: SignedMessage
@@ -230,50 +169,7 @@ class Enrolment:
             return Done((name,), await policy.touched_by_member(conn, name, member.organisation))
 
         await self.doors.command(caller, ADMIN, act, ends=True)
-        return await self.member(name)
-
-    async def begin_rotation(self, caller: Caller, signed: SignedMessage, new: PublicKeys) -> Enrolled:
-        """Notes the key that shall follow the caller's; the old one stays in force."""
-
-        async def act(conn: AsyncConnection, standing: Standing) -> Done:
-            member, old = standing.member, standing.key
-            said = statements.verify(
-                StatementKind.ROTATION, signed, vouching.public_keys(old), wire.KeyRotation
-            )
-            vouching.require_here(said, self.installation, member.organisation)
-            vouching.require_rotation(said, member, new)
-            await vouching.use_sequence(conn, old.kid, said)
-            changed = member.announce(new.kid, self.installation)
-            await _add_successor(conn, member, new)
-            await keys.put_rotation(conn, old.kid, new.kid, Signed(signed.statement, signed.signature))
-            await rows.save(conn, changed)
-            return Done((member.name,))
-
-        (name,) = await self.doors.command(caller, SELF, act)
-        await pause("rotate.after_pending")
-        return await self.member(name)
-
-    async def complete_rotation(self, caller: Caller, new_kid: str) -> Enrolled:
-        """Puts the announced key in force, once no live seat of the old one is without a successor."""
-
-        async def check(conn: AsyncConnection, standing: Standing) -> Member:
-            return standing.member.rotate(new_kid, await app_now(conn))
-
-        async def act(conn: AsyncConnection, standing: Standing) -> Done:
-            await keys.complete_rotation(conn, standing.key.kid)
-            return Done(((await rows.save(conn, await check(conn, standing))).name,))
-
-        if await self.doors.preflight(caller, SELF, check):
-            await self.doors.disclosure.end_seats(Seats((caller.actor.kid,)), require_successors=True)
-            await pause("rotate.after_rewrap")
-        (name,) = await self.doors.command(caller, SELF, act)
-        await pause("rotate.after_active")
-        return await self.member(name)
-
-    async def member(self, name: str) -> Enrolled:
-        """Returns a membership as it is now."""
-        async with self.doors.database.transaction() as conn:
-            return (await keys.with_keys(conn, [await rows.get(conn, Member, name)]))[0]
+        return await enrolled(self.doors.database, name)
 
 
 async def _require_other_admin(conn: AsyncConnection, leaving: Member) -> None:
@@ -297,10 +193,6 @@ async def _lock_invited(conn: AsyncConnection, digest: bytes) -> None:
     await advisory_lock(conn, organisation_lock(organisation))
 
 
-def _key(public: PublicKeys, member: Member) -> Key:
-    return Key(kid=public.kid, signing=public.signing, sealing=public.sealing, member=member.name)
-
-
 async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:
     if not whom.subject.startswith(COLLECTIONS[whom.subject_kind] + "/"):
         raise InvalidField("subject", "is not of the kind that is invited")
@@ -308,12 +200,3 @@ async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:
         conn, Member, select(*rows.columns(Member)).where(members.c.subject == whom.subject).limit(1)
     ):
         raise NotPermitted
-
-
-async def _add_successor(conn: AsyncConnection, member: Member, new: PublicKeys) -> None:
-    if len(await keys.keys_of(conn, [member.name])) >= MAX_ROTATIONS:
-        raise WrongState
-    added = await rows.add(conn, _key(new, member))
-    # The same announcement may come again; any other known key has had its time, or is someone else's.
-    if not added and member.pending_kid != new.kid:
-        raise InvalidField("new_keys", "must be new")

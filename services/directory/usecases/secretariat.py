@@ -19,7 +19,7 @@ from services.directory.domain import (
 )
 from services.directory.store import policy, rows
 from services.directory.usecases.doors import SECRETARIAT, Caller, Done, Doors, organisation_lock
-from services.directory.usecases.enrolment import Invitations, Invitee
+from services.directory.usecases.invitations import Invitations, Invitee
 from services.kernel.clock import Ids
 from services.kernel.db import advisory_lock
 from services.kernel.errors import InvalidField, NotPermitted

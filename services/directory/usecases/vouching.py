@@ -29,6 +29,11 @@ def public_keys(key: Key) -> PublicKeys:
     return PublicKeys(key.signing, key.sealing)
 
 
+def own_key(public: PublicKeys, member: Member) -> Key:
+    """Returns a public key as one that is enrolled for a member."""
+    return Key(kid=public.kid, signing=public.signing, sealing=public.sealing, member=member.name)
+
+
 async def use_sequence(conn: AsyncConnection, signer_kid: str, statement: Sequenced) -> None:
     """Takes the statement's sequence for its signer. Raises STATEMENT_SEQUENCE for an old or a future one."""
     last = await last_sequence(conn, statement.organisation, signer_kid)

@@ -1,83 +1,22 @@
-"""What takes part and how it may change. Pure: every method returns the changed thing or refuses.
-
-The numbers of the enums are those of the wire, so that a stored number and a sent one are the same.
-"""
+"""What takes part and how it may change. Every method returns the changed thing or refuses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 from typing import Self
 
-from services.kernel.errors import FailedPrecondition, InvalidArgument, InvalidField, NotPermitted, StaleEtag
-
-INVITATION_LIFETIME = timedelta(days=14)
-# A signer's clock may run ahead this far before its sequence counts as from the future.
-SEQUENCE_LEEWAY = timedelta(minutes=5)
-# A circle carries at most 64 participations, the independent point's among them, and 256 contacts.
-MAX_PARTICIPATIONS = 63
-MAX_CONTACTS_EACH = 16
-# Chains are verified over at most 64 rotations, those of the admin included.
-MAX_ROTATIONS = 24
-
-
-class OrganisationKind(IntEnum):
-    """What an organisation is."""
-
-    BROADCASTER = 1
-    PRODUCER = 2
-    FACILITY = 3
-    STREAMING = 4
-    UMBRELLA = 5
-    INDEPENDENT_POINT = 6
-    SECRETARIAT = 7
-
-
-# There is one of each; neither is made from another kind, suspended or sent away.
-SINGULAR = frozenset({OrganisationKind.INDEPENDENT_POINT, OrganisationKind.SECRETARIAT})
-
-
-class OrganisationState(IntEnum):
-    """Whether an organisation may act."""
-
-    ACTIVE = 1
-    SUSPENDED = 2
-    LEFT = 3
-
-
-class MemberState(IntEnum):
-    """Where a membership stands."""
-
-    INVITED = 1
-    KEY_PENDING = 2
-    ACTIVE = 3
-    REMOVED = 4
-
-
-class ParticipationState(IntEnum):
-    """Where a participation stands."""
-
-    PROPOSED = 1
-    ACCEPTED = 2
-    ENDED = 3
-
-
-class Capacity(IntEnum):
-    """What an appointment lets its holder do."""
-
-    COUNSELLOR = 1
-    SAFETY_CONTACT = 2
-
-
-class SubjectKind(IntEnum):
-    """What a member is."""
-
-    PERSON = 1
-    SYSTEM = 2
-
-
-COLLECTIONS = {SubjectKind.PERSON: "persons", SubjectKind.SYSTEM: "systems"}
+from services.directory.domain.vocabulary import (
+    SINGULAR,
+    Capacity,
+    MemberState,
+    OrganisationKind,
+    OrganisationState,
+    ParticipationState,
+    SubjectKind,
+)
+from services.kernel.errors import FailedPrecondition, InvalidField, StaleEtag
 
 
 class WrongState(FailedPrecondition):
@@ -235,108 +174,3 @@ class Appointment(Resource):
         if self.ended:
             raise WrongState
         return replace(self, ended=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """A role with its holder's current key."""
-
-    appointment: str
-    participation: str
-    capacity: Capacity
-    kid: str
-    subject: str
-    ended: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invitation:
-    """A code that was handed over; only its hash is kept."""
-
-    code_digest: bytes
-    member: str
-    expire_time: datetime
-    used: bool = False
-
-
-class InvitationInvalid(InvalidArgument):
-    """Unknown, used and expired look the same."""
-
-    def __init__(self) -> None:
-        super().__init__("INVITATION_INVALID")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
-    """A public key that was enrolled; known for ever, so that it is never taken for a reporter's."""
-
-    kid: str
-    signing: bytes
-    sealing: bytes
-    member: str
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A statement's bytes as signed, with the signature."""
-
-    statement: bytes
-    signature: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """Keys and the statements that vouch for them, up to the root."""
-
-    keys: tuple[Key, ...] = ()
-    endorsements: tuple[Signed, ...] = ()
-    rotations: tuple[Signed, ...] = ()
-    appointments: tuple[Signed, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Circle:
-    """Who takes part and who can be chosen, with what vouches for them."""
-
-    productions: tuple[Production, ...] = ()
-    participations: tuple[Participation, ...]
-    organisations: tuple[Organisation, ...]
-    contacts: tuple[Contact, ...]
-    book: Book
-
-
-@dataclass(frozen=True, slots=True)
-class Seats:
-    """Keys and appointments whose seats have ended."""
-
-    kids: tuple[str, ...] = ()
-    appointments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Whose a key is, and whether it may act now."""
-
-    key: Key
-    member: Member
-    organisation: Organisation
-
-    @property
-    def active(self) -> bool:
-        """Whether it is the current key of an active member of an organisation that may act."""
-        return (
-            self.member.kid == self.key.kid
-            and self.member.state is MemberState.ACTIVE
-            and self.organisation.state is OrganisationState.ACTIVE
-        )
-
-    def require(self, *, admin: bool) -> None:
-        """Refuses with the one closed door unless the key may act, as admin when asked."""
-        if not self.active or (admin and not self.member.admin):
-            raise NotPermitted
-
-
-def require_sequence(sequence: int, last: int, now: datetime) -> None:
-    """Refuses a sequence that is not above the signer's last or lies in the future."""
-    if sequence <= last or sequence > (now + SEQUENCE_LEEWAY).timestamp() * 1000:
-        raise InvalidArgument("STATEMENT_SEQUENCE")
