@@ -6,11 +6,11 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from meldbrug.crypto.keys import PublicKeys
 from meldbrug.directory.v1 import directory_service_pb2 as directory_wire
 from meldbrug.disclosure.v1 import disclosure_pb2
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as disclosure_wire
-
 from services.coordination.domain.facts import (
     IncidentSnapshot,
     NoticeSnapshot,

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Iterable
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from meldbrug.common.v1 import common_pb2
 from meldbrug.coordination.v1 import coordination_pb2 as wire
 from meldbrug.coordination.v1 import coordination_service_pb2 as calls
-
 from services.coordination.domain.clocks import Clock
 from services.coordination.domain.facts import IncidentState
 from services.coordination.domain.views import IncidentView, SentView, StatusView, StubView

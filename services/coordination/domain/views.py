@@ -141,10 +141,20 @@ def stub_view(
     notice: NoticeFacts,
     delivery: DeliveryFacts,
     titles: Titles,
-    clocks: Collection[Clock],
+    shared: Collection[Clock],
+    own: Collection[Clock],
     update_time: datetime,
 ) -> StubView:
-    """What one reader sees; a tombstone tells only whether this reader had opened it, never why it closed."""
+    """What one reader sees; a tombstone tells only whether this reader had opened it, never why it closed.
+
+    Args:
+        notice: The notice, of which a tombstone shows the name and the recipient only.
+        delivery: This reader's part in it.
+        titles: Names as shown.
+        shared: The clocks of the notice; a tombstone shows none of them, since they tell why it closed.
+        own: The clocks of this reader.
+        update_time: When this reader's view changed last.
+    """
     if not delivery.live:
         return StubView(
             name=notice.name,
@@ -153,10 +163,10 @@ def stub_view(
             tombstone=True,
             offer_time=delivery.offer_time,
             independent_contact=titles.independent,
-            clocks=tuple(sorted(clock for clock in clocks if clock.kind is ClockKind.RECALL_CONFIRMATION)),
+            clocks=tuple(sorted(own)),
             update_time=update_time,
         )
-    shown = tuple(sorted(clock for clock in clocks if clock.kind in READER_KINDS))
+    shown = tuple(sorted(clock for clock in shared if clock.kind in READER_KINDS))
     reply_by = (
         clock.due_time for clock in shown if clock.kind is ClockKind.STUB_ANSWER and not clock.met_time
     )

@@ -103,8 +103,8 @@ async def settle(
     await _touch(conn, world, clocks, now)
     changed: dict[DeliveryKey, str] = {}
     for (name, subject), entry in wanted.items():
-        notice, seen = world.notices[name], (*clocks[name, ""], *clocks[name, subject])
-        content = stub_view(notice, entry, world.titles_of(notice), seen, now).etag
+        notice, shared, own = world.notices[name], clocks[name, ""], clocks[name, subject]
+        content = stub_view(notice, entry, world.titles_of(notice), shared, own, now).etag
         if content != world.contents.get((name, subject)):
             changed[name, subject] = content
         elif entry != world.deliveries[name, subject]:

@@ -69,8 +69,8 @@ async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> l
     for place in places:
         row = notices[place.notice]
         titles = Titles(row.sender_title or "", row.production_title or "", row.independent_title or "")
-        seen = clocks[row.name, ""] + clocks[row.name, subject]
-        view = stub_view(notice_facts(row), delivery_facts(place), titles, seen, place.update_time)
+        shared, own = clocks[row.name, ""], clocks[row.name, subject]
+        view = stub_view(notice_facts(row), delivery_facts(place), titles, shared, own, place.update_time)
         entries.append(Entry(place.seq, view))
     return entries
 
