@@ -175,7 +175,9 @@ class Admission:
             Exhausted: the token would come after the caller's deadline, or too many wait already.
         """
         delay = self._rates.delay(key, rate)
-        if delay > call.remaining_s() - RESERVE_S or (delay > 0 and self._waiting >= self._settings.intake_queue):
+        if delay > call.remaining_s() - RESERVE_S or (
+            delay > 0 and self._waiting >= self._settings.intake_queue
+        ):
             raise Exhausted(retry_after_s=max(delay, LEAST_RETRY_S))
         self._rates.take(key, rate)
         if delay > 0:

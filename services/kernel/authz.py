@@ -103,7 +103,7 @@ class Grant(Generic[A, R]):
 
 
 def granted_by_record(actor: Actor, action: type[A], on: R) -> Grant[A, R]:
-    """Makes a grant whose ground is a record of ours, such as possession of a key; the caller has checked it."""
+    """Makes a grant on a record of ours, such as possession of a key; the caller has checked it."""
     return Grant(actor, action, on, "record", "", _MINT)
 
 
@@ -118,9 +118,13 @@ class PolicyTuple:
     context: str = ""
 
     @classmethod
-    def conditional(cls, user: str, relation: str, object: str, condition: str, context: Context) -> PolicyTuple:
+    def conditional(
+        cls, user: str, relation: str, object: str, condition: str, context: Context
+    ) -> PolicyTuple:
         """Builds a conditional tuple with its whole context."""
-        return cls(user, relation, object, condition, json.dumps(context, sort_keys=True, separators=(",", ":")))
+        return cls(
+            user, relation, object, condition, json.dumps(context, sort_keys=True, separators=(",", ":"))
+        )
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -144,7 +148,10 @@ def timestamp(moment: datetime) -> str:
 
 
 class Authz(ABC):
-    """The port to the policy engine. Anything but a clear answer raises Unavailable: an error is not a denial."""
+    """The port to the policy engine.
+
+    Anything but a clear answer raises Unavailable: an error is not a denial.
+    """
 
     model_id: str = ""
 
@@ -168,7 +175,9 @@ class Authz(ABC):
     async def ready(self) -> None:
         """Raises Unavailable unless store, model, a known yes and a known no are as expected."""
 
-    async def require(self, actor: Actor, action: type[A], on: R, *, context: Context | None = None) -> Grant[A, R]:
+    async def require(
+        self, actor: Actor, action: type[A], on: R, *, context: Context | None = None
+    ) -> Grant[A, R]:
         """Returns the grant. Raises NotPermitted, also when nothing like it exists."""
         if actor.klass is not PrincipalClass.MEMBER:
             raise NotPermitted

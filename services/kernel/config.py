@@ -26,9 +26,13 @@ class OpenFGASettings(_Section):
     http_url: str = Field("", description="URL of the HTTP API; only bootstrap needs it")
     store_id: str = Field(description="the one store; another is refused")
     token_file: Path | None = Field(None, description="file with the preshared key; none when absent")
-    tls: bool = Field(False, description="speak TLS with the engine; the authority is tls_ca_file or the system's")
+    tls: bool = Field(
+        False, description="speak TLS with the engine; the authority is tls_ca_file or the system's"
+    )
     model_id: str = Field(description="the pinned authorization model")
-    check_timeout_ms: int = Field(200, ge=10, lt=REFUSAL_FLOOR_MS, description="deadline of a check, below the refusal floor")
+    check_timeout_ms: int = Field(
+        200, ge=10, lt=REFUSAL_FLOOR_MS, description="deadline of a check, below the refusal floor"
+    )
     write_timeout_ms: int = Field(2000, ge=10, le=10_000, description="deadline of a read or write of tuples")
     in_flight: int = Field(24, ge=1, le=1000, description="calls at once, below the engine's pool of 30")
     probe_object: str = Field("organisation:probe", description="object that readiness asks about")
@@ -46,40 +50,62 @@ class AdmissionSettings(_Section):
     stream_in_flight: int = Field(1000, ge=1, description="streams at once")
     streams_per_principal: int = Field(8, ge=1, description="streams at once of one principal")
     principal_per_s: float = Field(50.0, gt=0, description="calls per second of one principal and lane")
-    principal_burst: int = Field(100, ge=1, description="calls at once of one principal and lane, after a pause")
-    tracked_keys: int = Field(50_000, ge=100, description="principals whose rate is remembered; the oldest is forgotten")
+    principal_burst: int = Field(
+        100, ge=1, description="calls at once of one principal and lane, after a pause"
+    )
+    tracked_keys: int = Field(
+        50_000, ge=100, description="principals whose rate is remembered; the oldest is forgotten"
+    )
 
 
 class KernelSettings(BaseSettings):
     """What every process needs. Environment: `MELDBRUG_<NAME>`, nested with two underscores."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MELDBRUG_", env_nested_delimiter="__", frozen=True, extra="forbid", hide_input_in_errors=True
+        env_prefix="MELDBRUG_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
     )
 
-    installation: str = Field(pattern=r"^[a-z2-7]{52}$", description="fingerprint of the secretariat root key")
+    installation: str = Field(
+        pattern=r"^[a-z2-7]{52}$", description="fingerprint of the secretariat root key"
+    )
     listen: str = Field("127.0.0.1:0", description="host:port to serve on; port 0 takes a free one")
-    peers: dict[str, str] = Field(default_factory=dict, description="name to host:port; a missing one is this process")
+    peers: dict[str, str] = Field(
+        default_factory=dict, description="name to host:port; a missing one is this process"
+    )
     database_url: SecretStr = Field(description="postgresql://… of the one database")
     database_pool_size: int = Field(8, ge=1, le=200, description="connections per service")
     database_durability_check: bool = Field(True, description="refuse a server that may lose commits")
     openfga: OpenFGASettings
     admission: AdmissionSettings = AdmissionSettings()
-    service_secrets_dir: Path = Field(description="folder with <name>.key: hex of signing seed and sealing seed")
+    service_secrets_dir: Path = Field(
+        description="folder with <name>.key: hex of signing seed and sealing seed"
+    )
     service_keys: dict[str, str] = Field(description="name to base64 of the public signing and sealing key")
     page_key_file: Path = Field(description="file with 32 bytes in hex that seal page tokens")
     metrics_listen: str = Field("", description="host:port of the metrics page; empty is off")
     reflection: bool = Field(False, description="serve gRPC reflection; off in production")
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged")
-    refusal_floor_ms: int = Field(REFUSAL_FLOOR_MS, ge=0, le=5000, description="when after arrival a closed door answers")
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least level that is logged"
+    )
+    refusal_floor_ms: int = Field(
+        REFUSAL_FLOOR_MS, ge=0, le=5000, description="when after arrival a closed door answers"
+    )
     max_message_bytes: int = Field(1_048_576, ge=4096, le=16_777_216, description="largest request")
     max_stream_s: int = Field(1800, ge=1, le=7200, description="longest deadline of a stream")
-    max_connection_age_s: int = Field(3600, ge=10, description="age at which a connection is asked to reconnect")
+    max_connection_age_s: int = Field(
+        3600, ge=10, description="age at which a connection is asked to reconnect"
+    )
     stop_grace_s: float = Field(10.0, ge=0, le=300, description="time that running calls get at the stop")
     tls_cert_file: Path | None = Field(None, description="certificate chain; all three TLS files or none")
     tls_key_file: Path | None = Field(None, description="private key of the certificate")
     tls_ca_file: Path | None = Field(None, description="authority of the peers' certificates")
-    test_switches: bool = Field(False, description="allows the switches below and a lower refusal floor; never in production")
+    test_switches: bool = Field(
+        False, description="allows the switches below and a lower refusal floor; never in production"
+    )
     test_clock: bool = Field(False, description="the database clock honours kernel.test_clock")
     test_pause_point: str = Field("", description="the pause point to hold at")
     test_pause_release: str = Field("", description="the file whose appearance ends the hold")

@@ -22,8 +22,8 @@ from services.kernel.errors import Unavailable
 
 T = TypeVar("T")
 
-# Design section 6: nobody waits longer than a second for a lock, and no transaction stays open longer. Each is
-# below the next, so that the mildest one strikes first: a statement that times out keeps its connection.
+# Design section 6: nobody waits longer than a second for a lock, and no transaction stays open longer. Each
+# is below the next, so that the mildest one strikes first: a statement that times out keeps its connection.
 SESSION_LIMITS_MS = {
     "statement_timeout": 800,
     "lock_timeout": 700,
@@ -61,7 +61,7 @@ class Database:
     ) -> None:
         self.schema = schema
         self.url = make_url(url).set(drivername="postgresql")
-        self.options = session_options(schema, clock_offset_enabled)
+        self.options = session_options(schema, clock_offset_enabled=clock_offset_enabled)
         self.app_name = app_name
         self._lost: set[asyncio.Task[Any]] = set()
         self.engine: AsyncEngine = create_async_engine(
@@ -79,10 +79,10 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, lock: Lock | None = None) -> AsyncIterator[AsyncConnection]:
-        """One transaction: commits at the end, rolls back on any error. For reads; commands use `run_unit`."""
+        """One transaction: commits at the end, rolls back on any error. For reads; commands: `run_unit`."""
         async with self.engine.begin() as conn:
             if lock:
-                await advisory_lock(conn, lock.key, lock.shared)
+                await advisory_lock(conn, lock.key, shared=lock.shared)
             yield conn
 
     async def run_unit(self, work: Callable[[AsyncConnection], Awaitable[T]], lock: Lock | None = None) -> T:
@@ -98,7 +98,7 @@ class Database:
         return await self._unsplit(unit())
 
     async def run_raw(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
-        """The same below SQLAlchemy: `work` gets the driver's connection, may use its pipeline, and may commit.
+        """The same below SQLAlchemy: `work` gets the driver's connection, may use its pipeline, may commit.
 
         What `work` left uncommitted is committed after it.
         """
@@ -126,7 +126,8 @@ class Database:
                 raise
 
     async def _unsplit(self, unit: Coroutine[Any, Any, T]) -> T:
-        task = asyncio.ensure_future(unit)
+        # Owned by this call, which waits for it; after the limit by `_lost`, until it has ended.
+        task = asyncio.ensure_future(unit)  # noqa: TID251
         cancelled = await _settle(task, UNIT_LIMIT_S)
         if not task.done():
             self._abandon(task)
@@ -174,7 +175,7 @@ async def _settle(task: asyncio.Task[Any], limit_s: float) -> bool:
     return cancelled
 
 
-def session_options(schema: str, clock_offset_enabled: bool = False) -> str:
+def session_options(schema: str, *, clock_offset_enabled: bool = False) -> str:
     """What a session asks of the server at connect."""
     settings = {**SESSION_LIMITS_MS, "search_path": f"{schema},jobs", "timezone": "UTC"}
     if clock_offset_enabled:
@@ -196,7 +197,7 @@ async def driver_connection(conn: AsyncConnection) -> psycopg.AsyncConnection[An
     return driver
 
 
-async def advisory_lock(conn: AsyncConnection, key: str, shared: bool = False) -> None:
+async def advisory_lock(conn: AsyncConnection, key: str, *, shared: bool = False) -> None:
     """Takes a lock until the end of the transaction; a statement of its own, before anything is read."""
     name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     await conn.execute(text(f"SELECT {name}(hashtextextended(:key, 0))"), {"key": key})

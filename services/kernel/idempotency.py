@@ -56,8 +56,11 @@ async def remember(
             the caller, who repeats it, gets the other's answer.
     """
     values = {"principal": principal, "method": method, "request_id": request_id}
-    row = insert(TABLE).values(**values, body_sha256=body_sha256, answer=answer, create_time=func.clock_timestamp())
-    if (await conn.execute(row.on_conflict_do_nothing())).rowcount == 0:
+    row = insert(TABLE).values(
+        **values, body_sha256=body_sha256, answer=answer, create_time=func.clock_timestamp()
+    )
+    kept = await conn.execute(row.on_conflict_do_nothing().returning(TABLE.c.request_id))
+    if kept.one_or_none() is None:
         raise Unavailable("DATABASE_UNAVAILABLE", SOON_S)
 
 

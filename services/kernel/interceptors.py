@@ -12,7 +12,7 @@ from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import procrastinate.exceptions
@@ -21,7 +21,7 @@ import psycopg
 import sqlalchemy.exc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError, Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships none
 from grpc_status import rpc_status
 
 from meldbrug.crypto.errors import CryptoError
@@ -107,7 +107,10 @@ class Stage:
 
 
 STAGES = (
-    Stage("answered", "every failure below becomes a status; waits for the floor when nothing below is held any more"),
+    Stage(
+        "answered",
+        "every failure below becomes a status; waits for the floor when nothing below is held any more",
+    ),
     Stage("traced", "before anything can fail, so that its log line has the request id"),
     Stage("bounded", "a call without an end, or too large, is not worth a hash or a signature"),
     Stage("identified", "limits and rules are per caller, so the caller comes first"),
@@ -129,7 +132,7 @@ class Chain:
         self._max_stream_s = float(settings.max_stream_s)
 
     def handler(self, rule: Rule) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """The gRPC handler of a method; its deserializer is the identity, so that the body is hashed as received."""
+        """The gRPC handler of a method; it deserializes nothing, so that the body is hashed as received."""
         proceed: Next = _stream if rule.streams else _reply
         for stage in reversed(STAGES):
             proceed = partial(getattr(self, f"_{stage.name}"), proceed)
@@ -148,13 +151,15 @@ class Chain:
         try:
             await proceed(call)
             code = "OK"
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (whatever failed, the caller gets one of our answers)
             refusal = refusal_of(failure)
             code = refusal.code.value
             await self._refuse(call, refusal)
         finally:
             self._metrics.calls.labels(call.rule.path, code).inc()
-            self._metrics.seconds.labels(call.rule.lane).observe(asyncio.get_running_loop().time() - call.arrived)
+            self._metrics.seconds.labels(call.rule.lane).observe(
+                asyncio.get_running_loop().time() - call.arrived
+            )
 
     async def _refuse(self, call: Call, refusal: Refusal) -> None:
         emit(Event.CALL_ANSWERED, method=call.rule.path, code=refusal.code.value, reason=refusal.reason)
@@ -185,7 +190,8 @@ class Chain:
         await proceed(call)
 
     async def _bounded(self, proceed: Next, call: Call) -> None:
-        left = call.context.time_remaining()
+        # Its type says it is always there; it is not for a call without a deadline.
+        left = cast("float | None", call.context.time_remaining())
         longest = self._max_stream_s if call.rule.streams else MAX_UNARY_S
         if left is None or left > longest + TIMER_TOLERANCE_S:
             raise InvalidArgument("DEADLINE_MISSING", f"a deadline of at most {longest:.0f} s is required")
@@ -221,7 +227,9 @@ class Chain:
         except DecodeError as cause:
             raise InvalidField("request", "is not a message of this method") from cause
         if violations := protovalidate.collect_violations(message):
-            fields = [(_path(violation), violation.proto.message) for violation in violations[:MAX_VIOLATIONS]]
+            fields = [
+                (_path(violation), violation.proto.message) for violation in violations[:MAX_VIOLATIONS]
+            ]
             raise InvalidArgument("FIELD_INVALID", f"{fields[0][0]}: {fields[0][1]}", fields=fields)
         call.message = message
         await proceed(call)
@@ -239,7 +247,9 @@ async def _stream(call: Call) -> None:
             await call.context.write(answer.SerializeToString())
 
 
-async def _without_answer(handle: Callable[[bytes, Any], Awaitable[bytes]], body: bytes, context: Any) -> None:
+async def _without_answer(
+    handle: Callable[[bytes, Any], Awaitable[bytes]], body: bytes, context: Any
+) -> None:
     await handle(body, context)
 
 
@@ -274,13 +284,14 @@ def _is_database_down(failure: BaseException | None) -> bool:
 
 
 def status_of(refusal: Refusal) -> status_pb2.Status:
-    """The status of a refusal: exactly one ErrorInfo, a BadRequest where fields are named, a RetryInfo with a wait."""
+    """The status of a refusal: one ErrorInfo, a BadRequest for named fields, a RetryInfo for a wait."""
     status = status_pb2.Status(code=code_pb2.Code.Value(refusal.code.value), message=refusal.message)
     info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata)
     details: list[Message] = [info]
     if refusal.fields:
         violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=path, description=text) for path, text in refusal.fields
+            error_details_pb2.BadRequest.FieldViolation(field=path, description=text)
+            for path, text in refusal.fields
         ]
         details.append(error_details_pb2.BadRequest(field_violations=violations))
     if refusal.retry_after_s is not None:

@@ -6,6 +6,7 @@ A job carries resource ids only, is repeated until it succeeds, and so must be i
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,8 +23,9 @@ from services.kernel.log import Event, Metrics, emit, emit_failure
 
 Handler = Callable[..., Awaitable[None]]
 
-MAX_ID_LENGTH = 200
-# The doorbell wakes a worker at once; polling is for retries, delays, locks that came free and lost doorbells.
+# What a resource name, an id or a fingerprint looks like; no text that a person wrote does.
+RESOURCE_ID = re.compile(r"[a-z0-9/]{1,200}")
+# The doorbell wakes a worker at once; polling is for retries, delays, freed locks and lost doorbells.
 POLL_S = 0.5
 HEARTBEAT_S = 3.0
 STALLED_S = 10.0
@@ -51,7 +53,7 @@ class _Backoff(BaseRetryStrategy):
     def __init__(self, max_wait_s: int) -> None:
         self._max_wait_s = max_wait_s
 
-    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 (its interface)
         return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 16), self._max_wait_s)})
 
 
@@ -65,7 +67,9 @@ class Jobs:
         metrics: Where runs are counted.
     """
 
-    def __init__(self, service: str, database: Database, *, concurrency: int = 4, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, service: str, database: Database, *, concurrency: int = 4, metrics: Metrics | None = None
+    ) -> None:
         self._service, self._database, self._concurrency = service, database, concurrency
         self._metrics = metrics or Metrics()
         self._sweeps: tuple[Sweep, ...] = ()
@@ -105,7 +109,7 @@ class Jobs:
             delay_s: Not before this long from now.
             ids: Resource ids, nothing else.
         """
-        if any(not isinstance(value, str) or len(value) > MAX_ID_LENGTH for value in ids.values()):
+        if not all(RESOURCE_ID.fullmatch(str(value)) for value in ids.values()):
             raise ValueError("jobs carry resource ids only")
         driver = await driver_connection(conn) if isinstance(conn, AsyncConnection) else conn
         job = self._app.tasks[self._full(task)].configure(
@@ -133,7 +137,10 @@ class Jobs:
     async def run(self, stopping: asyncio.Event) -> None:
         """Works until `stopping` is set, across losses of the database; jobs that run then are finished."""
         async with asyncio.TaskGroup() as group:
-            work = [group.create_task(self._keep_working(stopping)), group.create_task(self._rescue(stopping))]
+            work = [
+                group.create_task(self._keep_working(stopping)),
+                group.create_task(self._rescue(stopping)),
+            ]
             work += [group.create_task(self._sweep(sweep, stopping)) for sweep in self._sweeps]
             await stopping.wait()
 
@@ -141,7 +148,7 @@ class Jobs:
         while not stopping.is_set():
             try:
                 await self._work(stopping)
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 (the worker must come back whatever it met)
                 emit_failure(Event.LOOP_FAILED, failure, service=self._service)
                 await pass_time(stopping, RESTART_S)
 
@@ -174,14 +181,14 @@ class Jobs:
                 ):
                     await self._app.job_manager.retry_job(job)
                     emit(Event.JOB_RESCUED, "warning", task=job.task_name)
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 (the next round tries again)
                 emit_failure(Event.LOOP_FAILED, failure, service=self._service)
 
     async def _sweep(self, sweep: Sweep, stopping: asyncio.Event) -> None:
         while not await pass_time(stopping, sweep.every_s):
             try:
                 await self._sweep_alone(sweep)
-            except Exception as failure:
+            except Exception as failure:  # noqa: BLE001 (the next round tries again)
                 emit_failure(Event.SWEEP_FAILED, failure, task=self._full(sweep.name))
 
     async def _sweep_alone(self, sweep: Sweep) -> None:

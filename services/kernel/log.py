@@ -6,13 +6,26 @@ import logging
 import sys
 from contextvars import ContextVar
 from enum import StrEnum
+from typing import TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
 # Everything else is dropped, whoever passes it. None of these can hold text that a caller wrote.
 ALLOWED = frozenset(
-    {"event", "level", "timestamp", "request_id", "service", "method", "lane", "code", "reason", "cause", "place"}
+    {
+        "event",
+        "level",
+        "timestamp",
+        "request_id",
+        "service",
+        "method",
+        "lane",
+        "code",
+        "reason",
+        "cause",
+        "place",
+    }
     | {"duration_ms", "task", "attempts", "count", "address", "state", "setting", "dependency"}
 )
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
@@ -36,18 +49,22 @@ class Event(StrEnum):
     DEPENDENCY_FOUND = "dependency.found"
 
 
-def _keep_allowed(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _keep_allowed(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
     return {key: value for key, value in event.items() if key in ALLOWED}
 
 
-def _add_request(_logger: object, _method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+def _add_request(
+    _logger: object, _method: str, event: structlog.types.EventDict
+) -> structlog.types.EventDict:
     if current := request_id.get():
         event["request_id"] = current
     return event
 
 
-def configure(level: str = "INFO") -> None:
-    """Sends JSON lines to standard error; other libraries may only name themselves there."""
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sends JSON lines to standard error, or to `stream`; other libraries say nothing."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -57,7 +74,7 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level.lower()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
     # Messages of libraries may hold statements, arguments or addresses: none is printed.
@@ -85,10 +102,18 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.calls = Counter("meldbrug_calls", "Answered calls.", ["method", "code"], registry=self.registry)
-        self.seconds = Histogram("meldbrug_call_seconds", "Time to the answer.", ["lane"], registry=self.registry)
-        self.overruns = Counter("meldbrug_floor_overruns", "Closed doors that answered late.", registry=self.registry)
-        self.in_flight = Gauge("meldbrug_in_flight", "Calls being worked on.", ["lane"], registry=self.registry)
-        self.turned_away = Counter("meldbrug_turned_away", "Calls not admitted.", ["lane"], registry=self.registry)
+        self.seconds = Histogram(
+            "meldbrug_call_seconds", "Time to the answer.", ["lane"], registry=self.registry
+        )
+        self.overruns = Counter(
+            "meldbrug_floor_overruns", "Closed doors that answered late.", registry=self.registry
+        )
+        self.in_flight = Gauge(
+            "meldbrug_in_flight", "Calls being worked on.", ["lane"], registry=self.registry
+        )
+        self.turned_away = Counter(
+            "meldbrug_turned_away", "Calls not admitted.", ["lane"], registry=self.registry
+        )
         self.jobs = Counter("meldbrug_jobs", "Jobs that ran.", ["task", "code"], registry=self.registry)
 
     def serve(self, host: str, port: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from procrastinate.schema import SchemaManager
 from sqlalchemy import Connection, NullPool, create_engine, text
@@ -26,7 +27,7 @@ LOCK_TIMEOUT_S = 10
 
 
 def upgrade(url: str, service: str) -> None:
-    """Makes or upgrades the schema of `service`. Safe to repeat, and to run from several processes at once."""
+    """Makes or upgrades the schema of `service`. Safe to repeat, and from several processes at once."""
     with _connected(url) as conn:
         conn.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('meldbrug/migrate', 0))"))
         _make_kernel(conn)
@@ -40,15 +41,21 @@ def pending(url: str, service: str) -> bool:
     with _connected(url) as conn:
         if not _exists(conn, f"{service}.alembic_version"):
             return True
-        current = conn.execute(text(f"SELECT version_num FROM {service}.alembic_version")).scalars().all()
-        return set(current) != set(_history(service).get_heads())
+        context = MigrationContext.configure(conn, opts={"version_table_schema": service})
+        return set(context.get_current_heads()) != set(_history(service).get_heads())
 
 
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
     options = f"-c lock_timeout={LOCK_TIMEOUT_S}s -c timezone=UTC"
-    arguments = {"options": options, "application_name": "meldbrug migrate", "connect_timeout": CONNECT_TIMEOUT_S}
-    engine = create_engine(driver_url(url), poolclass=NullPool, connect_args=arguments, use_native_hstore=False)
+    arguments = {
+        "options": options,
+        "application_name": "meldbrug migrate",
+        "connect_timeout": CONNECT_TIMEOUT_S,
+    }
+    engine = create_engine(
+        driver_url(url), poolclass=NullPool, connect_args=arguments, use_native_hstore=False
+    )
     with engine.begin() as conn:
         yield conn
     engine.dispose()
@@ -74,7 +81,10 @@ def _history(service: str) -> ScriptDirectory:
 def _run_history(conn: Connection, service: str) -> None:
     script = _history(service)
     environment = EnvironmentContext(
-        Config(), script, fn=lambda revision, _context: script._upgrade_revs("head", revision)
+        Config(),
+        script,
+        # Alembic's own `command.upgrade` does this; a public way without an env.py does not exist.
+        fn=lambda revision, _context: script._upgrade_revs("head", revision),  # noqa: SLF001
     )
     with environment:
         environment.configure(connection=conn, version_table_schema=service)

@@ -35,11 +35,9 @@ class Pages:
         return base64.urlsafe_b64encode(nonce + sealed).decode()
 
     def open(self, caller: str, filter: str, token: str) -> Cursor:
-        """Returns the cursor. Raises InvalidArgument when the token is not ours, this caller's and this list's."""
+        """Returns the cursor. Raises InvalidArgument unless the token is this caller's and this list's."""
         try:
-            if len(token) > MAX_TOKEN_LENGTH:
-                raise ValueError
-            raw = base64.b64decode(token, altchars=b"-_", validate=True)
+            raw = base64.b64decode(token[:MAX_TOKEN_LENGTH], altchars=b"-_", validate=True)
             plain = self._cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], _bound_to(caller, filter))
         except (InvalidTag, ValueError, binascii.Error) as cause:
             raise InvalidArgument("PAGE_TOKEN_INVALID") from cause

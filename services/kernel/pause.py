@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 POINTS = (
@@ -49,6 +50,9 @@ async def pause(name: str) -> None:
     """Holds here when a test armed `name`: says so on standard output, then waits for its file or its end."""
     if _Switch.point != name:
         return
-    print(f"paused {name}", flush=True)
-    while not (_Switch.release and Path(_Switch.release).exists()):
+    sys.stdout.write(f"paused {name}\n")
+    sys.stdout.flush()
+    release = Path(_Switch.release) if _Switch.release else None
+    # Another process ends this, by making a file.
+    while release is None or not await asyncio.to_thread(release.exists):  # noqa: ASYNC110
         await asyncio.sleep(POLL_S)

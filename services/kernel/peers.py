@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -87,7 +87,7 @@ class Peer:
 def _refusal_of(error: grpc.aio.AioRpcError) -> Exception:
     if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return Unavailable("PEER_UNAVAILABLE")
-    status = rpc_status.from_call(error)
+    status = rpc_status.from_call(cast("grpc.Call", error))  # It has the three methods that are asked of it.
     refusal = refusal_from(status) if status else Refusal(Code.INTERNAL, "INTERNAL")
     return PeerFailedError(refusal.reason) if refusal.code in OURS else refusal
 

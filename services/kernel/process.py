@@ -91,7 +91,9 @@ class Process:
         self._authz = _openfga(self._settings)
         self._ending.push_async_callback(self._authz.close)
         self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)
-        self._server = grpc.aio.server(options=_server_options(self._settings), maximum_concurrent_rpcs=MAX_RPCS)
+        self._server = grpc.aio.server(
+            options=_server_options(self._settings), maximum_concurrent_rpcs=MAX_RPCS
+        )
         self._ending.push_async_callback(self._server.stop, 0)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         for name, build in self._builders.items():
@@ -148,7 +150,10 @@ class Process:
                 raise ConfigurationError(f"peers: {service.name} needs the address of {need}")
         await self._check_database(service)
         identity = Identity(
-            self._settings.installation, service.key_ring, ServiceKeys(self._settings.service_keys), self._clock
+            self._settings.installation,
+            service.key_ring,
+            ServiceKeys(self._settings.service_keys),
+            self._clock,
         )
         chain = Chain(identity, self._admission, self._settings, self.metrics, self._ids)
         for name, servicer in service.servicers.items():
@@ -163,7 +168,9 @@ class Process:
             await service.database.check_durability()
         url = self._settings.database_url.get_secret_value()
         if await asyncio.to_thread(migrations.pending, url, service.name):
-            raise ConfigurationError(f"database_url: the schema of {service.name} is not up to date; run migrate")
+            raise ConfigurationError(
+                f"database_url: the schema of {service.name} is not up to date; run migrate"
+            )
 
     def _served(self) -> list[str]:
         return [name for service in self.services for name in (service.name, *service.servicers)]
@@ -188,7 +195,7 @@ class Process:
             loops.extend(service.background)
             if service.jobs:
                 loops.append(service.jobs.run)
-        self._loops = [asyncio.create_task(_keep(loop, self._stopping)) for loop in loops]
+        self._loops = [asyncio.create_task(_keep(loop, self._stopping)) for loop in loops]  # noqa: TID251 (ended in order by _end_loops)
         self._ending.push_async_callback(self._end_loops)
 
     def _watch(self, name: str, ask: Callable[[], Awaitable[None]]) -> Loop:
@@ -211,7 +218,7 @@ class Process:
 async def _answers(ask: Callable[[], Awaitable[None]]) -> bool:
     try:
         await ask()
-    except Exception:
+    except Exception:  # noqa: BLE001 (no answer is no answer)
         return False
     return True
 
@@ -221,7 +228,7 @@ async def _keep(loop: Loop, stopping: asyncio.Event) -> None:
     while not stopping.is_set():
         try:
             await loop(stopping)
-        except Exception as failure:
+        except Exception as failure:  # noqa: BLE001 (a loop never ends the process)
             emit_failure(Event.LOOP_FAILED, failure)
             await pass_time(stopping, RESTART_S)
 

@@ -84,15 +84,19 @@ def rules(name: str, servicer: object) -> list[Rule]:
     """The rules of an RPC service, from its descriptor.
 
     Raises:
-        ConfigurationError: a declaration is missing, or the servicer's methods are not exactly the declared ones.
+        ConfigurationError: a declaration is missing, or the servicer's methods are not the declared ones.
     """
     service = descriptor_pool.Default().FindServiceByName(name)
     declared = {_snake(method.name) for method in service.methods}
     offered = {
-        attribute for attribute in dir(type(servicer)) if not attribute.startswith("_") and callable(getattr(servicer, attribute))
+        attribute
+        for attribute in dir(type(servicer))
+        if not attribute.startswith("_") and callable(getattr(servicer, attribute))
     }
     if declared != offered:
-        raise ConfigurationError(f"{name}: methods that do not match: {', '.join(sorted(declared ^ offered))}")
+        raise ConfigurationError(
+            f"{name}: methods that do not match: {', '.join(sorted(declared ^ offered))}"
+        )
     return [_rule(service, method, getattr(servicer, _snake(method.name))) for method in service.methods]
 
 

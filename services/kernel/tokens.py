@@ -69,10 +69,17 @@ class CachedKeyRing:
             return entry[1]
         task = self._asked.get(kid)
         if task is None:
-            task = self._asked[kid] = asyncio.ensure_future(self._ask(kid))
-            task.add_done_callback(lambda _: self._asked.pop(kid, None))
+            # Owned by `_asked` until it has ended; bounded by the calls that wait for it.
+            task = self._asked[kid] = asyncio.ensure_future(self._ask(kid))  # noqa: TID251
+            task.add_done_callback(lambda done: self._answered(kid, done))
         # Shielded: one caller that gives up must not take the answer from the others.
         return await asyncio.shield(task)
+
+    def _answered(self, kid: str, done: asyncio.Task[KnownKey | None]) -> None:
+        del self._asked[kid]
+        if not done.cancelled():
+            # Looked at, so that a failure that nobody waits for any more is not reported by the loop.
+            done.exception()
 
     async def _ask(self, kid: str) -> KnownKey | None:
         known = await self._fetch(kid)
@@ -150,7 +157,9 @@ class Identity:
         audience = self._installation + method
         tokens.check(token, keys.signing, audience, body_sha256, self._clock.now())
 
-    async def _self_certified(self, kid: str, keys: PublicKeys, accepted: Collection[PrincipalClass]) -> Actor:
+    async def _self_certified(
+        self, kid: str, keys: PublicKeys, accepted: Collection[PrincipalClass]
+    ) -> Actor:
         klass = next((klass for klass in SELF_CERTIFYING if klass in accepted), None)
         if klass is None:
             raise Unauthenticated("PRINCIPAL_CLASS")
@@ -163,7 +172,13 @@ class Identity:
         if known is None or known.state is not KeyState.ACTIVE:
             return None
         return Actor(
-            PrincipalClass.MEMBER, known.subject, kid, known.organisation, known.member, known.admin, known.keys
+            PrincipalClass.MEMBER,
+            known.subject,
+            kid,
+            known.organisation,
+            known.member,
+            known.admin,
+            known.keys,
         )
 
 

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import meldbrug.annotations.v1.annotations_pb2
-import meldbrug.thirdparty.buf.validate.validate_pb2  # noqa: F401  (the pool must know its extensions)
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from grpc_tools import protoc
+
+import meldbrug.annotations.v1.annotations_pb2
+import meldbrug.thirdparty.buf.validate.validate_pb2  # noqa: F401  (the pool must know its extensions)
 from meldbrug.crypto import tokens
 from meldbrug.crypto.keys import SecretKeys
-
 from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.jobs import Jobs
@@ -188,7 +188,7 @@ class Caller:
         )
 
     async def call(
-        self, method: str, request: Any = None, *, token: str | None = None, timeout: float | None = 10.0,
+        self, method: str, request: Any = None, *, token: str | None = None, deadline_s: float | None = 10.0,
         body: bytes | None = None, metadata: tuple[tuple[str, str], ...] = (),
     ) -> Any:  # fmt: skip
         path = f"/{PACKAGE}.{method}"
@@ -196,7 +196,7 @@ class Caller:
         credential = self.token(path, sent) if token is None else token
         headers = (*metadata, *((("authorization", f"Bearer {credential}"),) if credential else ()))
         return EchoResponse.FromString(
-            await self.channel.unary_unary(path)(sent, timeout=timeout, metadata=headers)
+            await self.channel.unary_unary(path)(sent, timeout=deadline_s, metadata=headers)
         )
 
     def watch(self, request: Any = None, *, timeout: float = 10.0) -> Any:

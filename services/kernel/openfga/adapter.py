@@ -100,7 +100,9 @@ class OpenFGA(Authz):
             SERVICE + name, request_serializer=_serialize, response_deserializer=answer.FromString
         )
 
-    async def _call(self, method: grpc.aio.UnaryUnaryMultiCallable[Message, M], request: Message, timeout_s: float) -> M:
+    async def _call(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[Message, M], request: Message, timeout_s: float
+    ) -> M:
         try:
             async with asyncio.timeout(timeout_s), self._places:
                 return await method(request, timeout=timeout_s, metadata=self._metadata)
@@ -179,7 +181,9 @@ class OpenFGA(Authz):
         now = asyncio.get_running_loop().time()
         if now - self._store_seen < STORE_SEEN_S:
             return
-        store = await self._call(self._store, wire.GetStoreRequest(store_id=self._store_id), self._write_timeout_s)
+        store = await self._call(
+            self._store, wire.GetStoreRequest(store_id=self._store_id), self._write_timeout_s
+        )
         _expect(store.id == self._store_id)
         self._store_seen = now
 
@@ -198,7 +202,7 @@ class OpenFGA(Authz):
         await self._channel.close()
 
 
-def _expect(holds: bool) -> None:
+def _expect(holds: object) -> None:
     if not holds:
         raise Unavailable("POLICY_UNAVAILABLE", RETRY_AFTER_S)
 

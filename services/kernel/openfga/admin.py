@@ -26,13 +26,14 @@ def client(http_url: str, *, store_id: str | None = None, token: str = "") -> Op
 async def create_store(http_url: str, name: str, *, token: str = "") -> str:
     """Makes a store and returns its id."""
     async with client(http_url, token=token) as engine:
-        return str((await engine.create_store(CreateStoreRequest(name=name))).id)
+        request = CreateStoreRequest(name=name)  # type: ignore[no-untyped-call]  # the SDK has no types
+        return str((await engine.create_store(request)).id)
 
 
 async def write_model(http_url: str, store_id: str, model_json: str, *, token: str = "") -> str:
     """Writes a model beside the older ones and returns its id."""
     model: dict[str, Any] = json.loads(model_json)
-    request = WriteAuthorizationModelRequest(
+    request = WriteAuthorizationModelRequest(  # type: ignore[no-untyped-call]  # the SDK has no types
         schema_version=model["schema_version"],
         type_definitions=model["type_definitions"],
         conditions=model.get("conditions"),

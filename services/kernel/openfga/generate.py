@@ -17,7 +17,7 @@ STUBS = ("openfga_pb2.py", "openfga_pb2.pyi")
 
 def run_protoc(out: Path) -> None:
     """Compiles the messages with their types into `out`."""
-    include = Path(str(protoc._get_resource_file_name("grpc_tools", "_proto")))
+    include = Path(protoc.__file__).parent / "_proto"
     arguments = ["protoc", f"-I{HERE}", f"-I{include}", f"--python_out={out}", f"--mypy_out=quiet:{out}"]
     if protoc.main([*arguments, str(HERE / "openfga.proto")]):
         raise SystemExit("protoc failed")
@@ -36,7 +36,7 @@ def main() -> int:
         run_protoc(HERE)
         return 0
     for name in (names := stale()):
-        print(f"out of date: services/kernel/openfga/{name}; run `make generate`", file=sys.stderr)
+        sys.stderr.write(f"out of date: services/kernel/openfga/{name}; run `make generate`\n")
     return 1 if names else 0
 
 

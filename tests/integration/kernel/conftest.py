@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from services.kernel.process import Process
 from services.stack import Backends
 from tests.support.echo import PROBE, Caller, World, settings
 
-REVISION = '''
+REVISION = """
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -33,7 +32,7 @@ from alembic import op
 
 def upgrade():
     op.execute("CREATE TABLE alpha.things (name text PRIMARY KEY)")
-'''
+"""
 MODEL = {
     "schema_version": "1.1",
     "type_definitions": [
@@ -52,7 +51,9 @@ MODEL = {
                 }
             }},
             "metadata": {"relations": {
-                "reader": {"directly_related_user_types": [{"type": "user"}, {"type": "user", "condition": "window"}]},
+                "reader": {"directly_related_user_types": [
+                    {"type": "user"}, {"type": "user", "condition": "window"},
+                ]},
                 "blocked": {"directly_related_user_types": [{"type": "user"}]},
                 "can_open": {"directly_related_user_types": []},
             }},
@@ -66,7 +67,9 @@ MODEL = {
                 "current_time": {"type_name": "TYPE_NAME_TIMESTAMP"},
                 "until": {"type_name": "TYPE_NAME_TIMESTAMP"},
                 "kind": {"type_name": "TYPE_NAME_STRING"},
-                "kinds": {"type_name": "TYPE_NAME_LIST", "generic_types": [{"type_name": "TYPE_NAME_STRING"}]},
+                "kinds": {
+                    "type_name": "TYPE_NAME_LIST", "generic_types": [{"type_name": "TYPE_NAME_STRING"}],
+                },
             },
         }
     },
@@ -124,7 +127,9 @@ def world() -> World:
 
 
 @pytest.fixture
-def make_settings(tmp_path: Path, alpha_url: str, policy: dict[str, Any], backends: Backends) -> Callable[..., KernelSettings]:
+def make_settings(
+    tmp_path: Path, alpha_url: str, policy: dict[str, Any], backends: Backends
+) -> Callable[..., KernelSettings]:
     token = tmp_path / "openfga.token"
     token.write_text(backends.openfga.token)
 

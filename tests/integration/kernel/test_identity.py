@@ -41,7 +41,9 @@ async def test_a_malformed_token_is_refused(member: Caller, token: str) -> None:
 
 
 async def test_another_scheme_is_malformed(member: Caller) -> None:
-    answer = await refused(member.call("MemberService/Echo", token="", metadata=(("authorization", "Basic x"),)))
+    answer = await refused(
+        member.call("MemberService/Echo", token="", metadata=(("authorization", "Basic x"),))
+    )
 
     assert answer.reason == "TOKEN_MALFORMED"
 
@@ -49,7 +51,9 @@ async def test_another_scheme_is_malformed(member: Caller) -> None:
 async def test_two_tokens_are_none(member: Caller) -> None:
     token = member.token(ECHO, BODY)
     answer = await refused(
-        member.call("MemberService/Echo", body=BODY, token=token, metadata=(("authorization", f"Bearer {token}"),))
+        member.call(
+            "MemberService/Echo", body=BODY, token=token, metadata=(("authorization", f"Bearer {token}"),)
+        )
     )
 
     assert answer.reason == "TOKEN_MALFORMED"
@@ -58,13 +62,17 @@ async def test_two_tokens_are_none(member: Caller) -> None:
 async def test_a_token_for_another_method_is_refused(member: Caller) -> None:
     token = member.token(f"/{PACKAGE}.MemberService/Other", BODY)
 
-    assert (await refused(member.call("MemberService/Echo", body=BODY, token=token))).reason == "TOKEN_AUDIENCE"
+    assert (
+        await refused(member.call("MemberService/Echo", body=BODY, token=token))
+    ).reason == "TOKEN_AUDIENCE"
 
 
 async def test_a_token_for_another_installation_is_refused(member: Caller) -> None:
     token = member.token(ECHO, BODY, installation=SecretKeys(b"z" * 32, b"z" * 32).kid)
 
-    assert (await refused(member.call("MemberService/Echo", body=BODY, token=token))).reason == "TOKEN_AUDIENCE"
+    assert (
+        await refused(member.call("MemberService/Echo", body=BODY, token=token))
+    ).reason == "TOKEN_AUDIENCE"
 
 
 async def test_a_token_for_another_body_is_refused(member: Caller) -> None:
@@ -163,7 +171,9 @@ async def test_the_public_needs_no_token(stranger: Caller, world: World) -> None
     assert world.ring.asked == 0
 
 
-async def test_a_directory_that_cannot_tell_is_unavailable(stranger: Caller, member: Caller, world: World) -> None:
+async def test_a_directory_that_cannot_tell_is_unavailable(
+    stranger: Caller, member: Caller, world: World
+) -> None:
     world.ring.failure = Unavailable("PEER_UNAVAILABLE")
 
     for call in (stranger.call("ReporterService/Submit"), member.call("MemberService/Echo")):
@@ -174,7 +184,9 @@ async def test_a_directory_that_cannot_tell_is_unavailable(stranger: Caller, mem
 
 async def test_a_bad_signature_never_reaches_the_directory(stranger: Caller, world: World) -> None:
     head, body, _ = stranger.token(f"/{PACKAGE}.ReporterService/Submit", BODY).split(".")
-    answer = await refused(stranger.call("ReporterService/Submit", body=BODY, token=f"{head}.{body}.{'A' * 86}"))
+    answer = await refused(
+        stranger.call("ReporterService/Submit", body=BODY, token=f"{head}.{body}.{'A' * 86}")
+    )
 
     assert answer.reason == "TOKEN_SIGNATURE"
     assert world.ring.asked == 0
