@@ -254,7 +254,7 @@ def test_minting_wants_a_whole_hash_a_real_audience_and_a_zone() -> None:
     with pytest.raises(ValueError, match="audience"):
         mint(MEMBER, METHOD, BODY, NOW, embed_keys=False)
     with pytest.raises(ValueError, match="zone"):
-        mint(MEMBER, AUDIENCE, BODY, datetime(2026, 11, 23, 9), embed_keys=False)  # noqa: DTZ001
+        mint(MEMBER, AUDIENCE, BODY, datetime(2026, 11, 23, 9), embed_keys=False)  # noqa: DTZ001  # No zone is the point.
 
 
 @pytest.mark.parametrize(
