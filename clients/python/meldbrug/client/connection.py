@@ -194,9 +194,14 @@ def _channel(address: str, tls_root: bytes | None) -> grpc.aio.Channel:
     return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(tls_root), options=OPTIONS)
 
 
+def backoff_s(attempt: int) -> float:
+    """Returns how long to wait after so many attempts; spread, so that clients do not come back at once."""
+    return min(MAX_BACKOFF_S, BACKOFF_S * 2.0**attempt) * random.uniform(0.5, 1.0)
+
+
 def _wait_s(refusal: MeldbrugError, attempt: int, *, repeat_when_exhausted: bool) -> float | None:
     """Returns how long to wait before repeating, or None when repeating does not help."""
-    backoff: float = min(MAX_BACKOFF_S, BACKOFF_S * 2.0**attempt) * random.uniform(0.5, 1.0)
+    backoff = backoff_s(attempt)
     if not isinstance(refusal, Refused):
         return backoff
     again = refusal.code == "UNAVAILABLE" or (repeat_when_exhausted and refusal.code == "RESOURCE_EXHAUSTED")

@@ -19,7 +19,9 @@ from .book import Book
 from .circle import Circle, Person, named
 from .device import new_id, new_request_id
 from .errors import MeldbrugError, Unverified
-from .reading import Author, Content, Text, handler_author, incident_of, require, spoken
+from .handlers import counsellor
+from .paging import every
+from .reading import Author, Content, Text, incident_of, require, spoken
 from .reporter import ReporterClient
 
 TEMPLATE = "notice/v1"
@@ -73,6 +75,23 @@ class Yes:
     valid_until: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Act:
+    """One act of the reporter on a notice, as signed.
+
+    Attributes:
+        notice: `incidents/{incident}/notices/{notice}`.
+        kind: Consent, refusal or withdrawal.
+        statement: What was signed, verified.
+        create_time: When the service stored it, as the service says.
+    """
+
+    notice: str
+    kind: StatementKind
+    statement: said.Consent | said.Refusal | said.Withdrawal
+    create_time: datetime
+
+
 WHOLE = Yes()
 """Everything that was asked."""
 
@@ -86,17 +105,16 @@ class Consents:
 
     async def requests(self) -> AsyncIterator[wire.ConsentRequest]:
         """Yields what was asked, newest first."""
-        token, report = "", await self._reporter.find()
-        while True:
+        report = await self._reporter.find()
+
+        async def fetch(token: str) -> service.ListConsentRequestsResponse:
             request = service.ListConsentRequestsRequest(incident=report.name, page_token=token)
-            page = await self._reporter.call(
+            return await self._reporter.call(
                 "ListConsentRequests", request, service.ListConsentRequestsResponse
             )
-            for asked in page.consent_requests:
-                yield asked
-            token = page.next_page_token
-            if not token:
-                return
+
+        async for asked in every(fetch, lambda page: page.consent_requests):
+            yield asked
 
     async def preview(self, notice: str, language: common.Language.ValueType = common.LANGUAGE_NL) -> Preview:
         """Returns the notice as its readers would see it.
@@ -171,23 +189,38 @@ class Consents:
         """Takes a yes back, whole or for some readers or sections; reading has stopped when this returns."""
         request = service.WithdrawConsentRequest(
             notice=notice,
-            withdrawal=self._reporter.withdrawal(incident_of(notice), notice, reader_kids, sections),
+            withdrawal=self._reporter.voice.withdrawal(incident_of(notice), notice, reader_kids, sections),
             request_id=new_request_id(),
         )
         answer = await self._reporter.call("WithdrawConsent", request, service.WithdrawConsentResponse)
         return answer.consent_request
 
-    async def history(self) -> AsyncIterator[wire.ConsentEvent]:
-        """Yields consents, refusals and withdrawals as signed, newest first."""
-        token, report = "", await self._reporter.find()
-        while True:
+    async def history(self) -> AsyncIterator[Act]:
+        """Yields consents, refusals and withdrawals as this reporter signed them, newest first.
+
+        Raises:
+            Unverified: one of them is not the reporter's.
+        """
+        report = await self._reporter.find()
+
+        async def fetch(token: str) -> service.ListConsentEventsResponse:
             request = service.ListConsentEventsRequest(incident=report.name, page_token=token)
-            page = await self._reporter.call("ListConsentEvents", request, service.ListConsentEventsResponse)
-            for event in page.events:
-                yield event
-            token = page.next_page_token
-            if not token:
-                return
+            return await self._reporter.call("ListConsentEvents", request, service.ListConsentEventsResponse)
+
+        async for event in every(fetch, lambda page: page.events):
+            yield self._act(event)
+
+    def _act(self, event: wire.ConsentEvent) -> Act:
+        reporter = self._reporter.public
+        when = event.create_time.ToDatetime(tzinfo=UTC)
+        if event.HasField("consent"):
+            consent = spoken(StatementKind.CONSENT, event.consent, reporter, said.Consent)
+            return Act(event.notice, StatementKind.CONSENT, consent, when)
+        if event.HasField("refusal"):
+            refusal = spoken(StatementKind.REFUSAL, event.refusal, reporter, said.Refusal)
+            return Act(event.notice, StatementKind.REFUSAL, refusal, when)
+        withdrawal = spoken(StatementKind.WITHDRAWAL, event.withdrawal, reporter, said.Withdrawal)
+        return Act(event.notice, StatementKind.WITHDRAWAL, withdrawal, when)
 
     async def _decision(self, asked: wire.ConsentRequest, book: Book) -> tuple[said.Decision, Author]:
         try:
@@ -195,13 +228,12 @@ class Consents:
         except CryptoError as error:
             raise Unverified("decision") from error
         intake = await self._reporter.intake()
-        handler = handler_author(
-            book, claimed.handler_kid, [chosen.participation for chosen in intake.handlers]
-        )
+        handler = counsellor(book, claimed.handler_kid, [chosen.participation for chosen in intake.handlers])
         decision = spoken(
             StatementKind.DECISION, asked.decision, book.keys(claimed.handler_kid), said.Decision
         )
-        require(decision.notice == asked.notice and decision.recipient == asked.recipient, "decision")
+        require(decision.installation == self._reporter.installation, "decision of another installation")
+        require((decision.notice, decision.recipient) == (asked.notice, asked.recipient), "decision")
         require(decision.reporter_kid == self._reporter.kid, "decision about another reporter")
         return decision, handler
 

@@ -5,8 +5,7 @@ The receipt's keys are all the authority there is. Texts are sealed here; what c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from google.protobuf.message import Message
@@ -15,6 +14,7 @@ from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.coordination.v1 import coordination_pb2, coordination_service_pb2
 from meldbrug.crypto import PublicKeys, SecretKeys, statements
 from meldbrug.crypto.statements import StatementKind
+from meldbrug.directory.v1.directory_pb2 import KeyBook
 from meldbrug.disclosure.v1 import disclosure_pb2 as wire
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from meldbrug.statements.v1 import statements_pb2 as said
@@ -23,49 +23,19 @@ from .book import Book
 from .circle import Circle, Person
 from .connection import Connection, Credentials, M
 from .device import new_id, new_request_id
-from .reading import Author, Content, Eyes, Reader, Text, handler_author, require, verified_intake
+from .handlers import Authors, Handlers, counsellor, handlers_of, verified_intake
+from .paging import every
+from .pins import Pins
+from .reading import Content, Eyes, Reader, Text, require
+from .reports import Draft, Seen
 from .sealing import seal
+from .speaking import Voice
 
 DISCLOSURE = "/meldbrug.disclosure.v1.ReporterService/"
 COORDINATION = "/meldbrug.coordination.v1.ReporterService/"
 REPORT_WITHIN_S = 120.0
 """How long a report is repeated with the same request id until it is in."""
 SECTIONS_AT_A_TIME = 8
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A report before it is sent.
-
-    Attributes:
-        texts: What is told, by kind.
-        intake: Who handles it, verified people from a circle.
-        production: `productions/{production}`; empty for the standing entry.
-        categories: What kind of behaviour; may be empty.
-        language: The reporter's.
-        excluded_subjects: Persons and systems who must never know.
-        excluded_organisations: Organisations whose people must never know.
-    """
-
-    texts: Mapping[common.Kind.ValueType, str]
-    intake: Sequence[Person]
-    production: str = ""
-    categories: Sequence[common.Category.ValueType] = ()
-    language: common.Language.ValueType = common.LANGUAGE_NL
-    excluded_subjects: Sequence[str] = ()
-    excluded_organisations: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Handlers:
-    """Who handles the report now, verified: whom a message is sealed to and whose messages are shown."""
-
-    authors: Mapping[str, tuple[Author, PublicKeys]]
-
-    @property
-    def keys(self) -> list[PublicKeys]:
-        """Returns their public keys."""
-        return [keys for _, keys in self.authors.values()]
 
 
 class ReporterClient:
@@ -77,11 +47,18 @@ class ReporterClient:
         self._keys = keys
         self._eyes = Eyes(connection.installation, keys)
         self._credentials = Credentials(keys, self_certifying=True)
+        self._pins = Pins()
+        self.voice = Voice(keys, connection.installation, connection.clock)
 
     @property
     def kid(self) -> str:
         """Returns the fingerprint of the receipt's keys."""
         return self._keys.kid
+
+    @property
+    def public(self) -> PublicKeys:
+        """Returns the receipt's public keys."""
+        return self._keys.public
 
     @property
     def installation(self) -> str:
@@ -102,8 +79,7 @@ class ReporterClient:
 
     async def intake(self) -> said.Intake:
         """Returns the newest intake, which this reporter signed."""
-        report = await self.find()
-        return verified_intake(report.intake, self._keys.public, self.installation, report.name)
+        return self._signed_intake(await self.find())
 
     async def report(self, draft: Draft) -> wire.Report:
         """Seals and submits a report; repeats it, unchanged, until it is in or the time is over.
@@ -115,14 +91,14 @@ class ReporterClient:
         readers = [self._keys.public, *(person.keys for person in draft.intake)]
         request = service.SubmitReportRequest(
             incident=incident,
-            intake=self._intake(incident, draft.production, draft.intake),
+            intake=self.voice.intake(incident, draft.production, draft.intake),
             sections=[self._sealed(incident, kind, text, readers) for kind, text in draft.texts.items()],
             categories=draft.categories,
             language=draft.language,
             request_id=new_request_id(),
         )
         if draft.excluded_subjects or draft.excluded_organisations:
-            exclusion = self._exclusion(incident, draft.excluded_subjects, draft.excluded_organisations)
+            exclusion = self.voice.exclusion(incident, draft.excluded_subjects, draft.excluded_organisations)
             request.exclusion.CopyFrom(exclusion)
         answer = await self.call("SubmitReport", request, service.SubmitReportResponse, patient=True)
         return answer.report
@@ -172,15 +148,14 @@ class ReporterClient:
 
     async def headers(self, incident: str = "") -> AsyncIterator[wire.SectionHeader]:
         """Yields sections and messages, oldest first."""
-        token, name = "", incident or (await self.find()).name
-        while True:
+        name = incident or (await self.find()).name
+
+        async def fetch(token: str) -> service.ListSectionsResponse:
             request = service.ListSectionsRequest(incident=name, page_token=token)
-            page = await self.call("ListSections", request, service.ListSectionsResponse)
-            for header in page.sections:
-                yield header
-            token = page.next_page_token
-            if not token:
-                return
+            return await self.call("ListSections", request, service.ListSectionsResponse)
+
+        async for header in every(fetch, lambda page: page.sections):
+            yield header
 
     async def read(self, sections: Sequence[str]) -> list[Text]:
         """Opens sections of the reporter's own incident; each opening is recorded.
@@ -209,7 +184,7 @@ class ReporterClient:
         ]
         request = service.ChangeIntakeRequest(
             incident=report.name,
-            intake=self._intake(report.name, report.production, people),
+            intake=self.voice.intake(report.name, report.production, people),
             wraps=wraps,
             request_id=new_request_id(),
         )
@@ -221,7 +196,7 @@ class ReporterClient:
         report = await self.find()
         request = service.ExcludeRequest(
             incident=report.name,
-            exclusion=self._exclusion(report.name, subjects, organisations),
+            exclusion=self.voice.exclusion(report.name, subjects, organisations),
             request_id=new_request_id(),
         )
         answer = await self.call("Exclude", request, service.ExcludeResponse)
@@ -232,70 +207,40 @@ class ReporterClient:
         report = await self.find()
         request = service.WithdrawReportRequest(
             incident=report.name,
-            withdrawal=self.withdrawal(report.name),
+            withdrawal=self.voice.withdrawal(report.name),
             request_id=new_request_id(),
         )
         answer = await self.call("WithdrawReport", request, service.WithdrawReportResponse)
         return answer.report
 
-    async def openings(self) -> AsyncIterator[wire.Opening]:
-        """Yields who opened what and when, newest first."""
-        token, report = "", await self.find()
-        while True:
+    async def openings(self) -> AsyncIterator[Seen]:
+        """Yields who opened what and when, newest first.
+
+        Raises:
+            Unverified: nobody vouches for one of those who opened.
+        """
+        report = await self.find()
+
+        async def fetch(token: str) -> service.ListOpeningsResponse:
             request = service.ListOpeningsRequest(incident=report.name, page_token=token)
-            page = await self.call("ListOpenings", request, service.ListOpeningsResponse)
-            for opening in page.openings:
-                yield opening
-            token = page.next_page_token
-            if not token:
-                return
+            return await self.call("ListOpenings", request, service.ListOpeningsResponse)
 
-    def _intake(self, incident: str, production: str, people: Sequence[Person]) -> common.Signed:
-        handlers = [
-            said.Intake.Handler(
-                kid=person.kid,
-                participation=person.appointment.participation,
-                appointment=person.appointment.appointment,
-            )
-            for person in people
-        ]
-        intake = said.Intake(
-            installation=self.installation,
-            incident=incident,
-            production=production,
-            reporter_kid=self.kid,
-            handlers=handlers,
-            sequence=self.sequence(),
-        )
-        return statements.sign(StatementKind.INTAKE, intake, self._keys)
+        async for seen in every(fetch, lambda page: [self._seen(item, page.book) for item in page.openings]):
+            yield seen
 
-    def _exclusion(
-        self, incident: str, subjects: Sequence[str], organisations: Sequence[str]
-    ) -> common.Signed:
-        exclusion = said.Exclusion(
-            installation=self.installation,
-            incident=incident,
-            subjects=subjects,
-            organisations=organisations,
-            reporter_kid=self.kid,
-            sequence=self.sequence(),
+    def _seen(self, opening: wire.Opening, served: KeyBook) -> Seen:
+        if opening.capacity == common.OPENING_CAPACITY_REPORTER:
+            return Seen(opening, None, "")
+        book = Book(self.installation, served)
+        member = book.member(opening.kid)
+        require(member.subject == opening.subject, "opening by another")
+        is_reader = opening.capacity == common.OPENING_CAPACITY_READER
+        held = book.appointment_of(
+            opening.kid,
+            participation=opening.participation,
+            capacity=common.CAPACITY_SAFETY_CONTACT if is_reader else common.CAPACITY_COUNSELLOR,
         )
-        return statements.sign(StatementKind.EXCLUSION, exclusion, self._keys)
-
-    def withdrawal(
-        self, incident: str, notice: str = "", reader_kids: Sequence[str] = (), sections: Sequence[str] = ()
-    ) -> common.Signed:
-        """Returns a signed withdrawal of a report, a consent, or a part of one."""
-        withdrawal = said.Withdrawal(
-            installation=self.installation,
-            incident=incident,
-            notice=notice,
-            reader_kids=reader_kids,
-            sections=sections,
-            reporter_kid=self.kid,
-            sequence=self.sequence(),
-        )
-        return statements.sign(StatementKind.WITHDRAWAL, withdrawal, self._keys)
+        return Seen(opening, member, held.role)
 
     def _sealed(
         self, incident: str, kind: common.Kind.ValueType, text: str, readers: Sequence[PublicKeys]
@@ -324,28 +269,20 @@ class ReporterClient:
     async def _handlers(self, report: wire.Report) -> Handlers:
         """Returns the handlers of the intake that this reporter signed: whom to seal to."""
         book, _ = await self._authors(report)
-        intake = verified_intake(report.intake, self._keys.public, self.installation, report.name)
-        chosen = {handler.kid for handler in intake.handlers}
-        participations = [handler.participation for handler in intake.handlers]
-        authors = {}
-        for kid in report.handler_kids:
-            author = handler_author(book, kid, participations)
-            require(
-                author.member is not None and bool(chosen & set(author.member.kids)),
-                "handler I did not choose",
-            )
-            authors[kid] = (author, book.keys(kid))
-        return Handlers(authors)
+        return handlers_of(self._signed_intake(report), book, report.handler_kids)
 
-    async def _known_author(
-        self, report: wire.Report, kids: set[str]
-    ) -> dict[str, tuple[Author, PublicKeys]]:
+    async def _known_author(self, report: wire.Report, kids: set[str]) -> Authors:
         """Returns who wrote: counsellors of this circle, those included who have left the intake since."""
         book, circle = await self._authors(report)
-        participations = [part.name for part in circle.served.participations]
+        participations = [handler.participation for handler in self._signed_intake(report).handlers]
+        participations += [part.name for part in circle.served.participations]
+        return {kid: (counsellor(book, kid, participations), book.keys(kid)) for kid in kids}
+
+    def _signed_intake(self, report: wire.Report) -> said.Intake:
+        """Returns the newest intake; going back to an older one than was seen is refused."""
         intake = verified_intake(report.intake, self._keys.public, self.installation, report.name)
-        participations += [handler.participation for handler in intake.handlers]
-        return {kid: (handler_author(book, kid, participations), book.keys(kid)) for kid in kids}
+        self._pins.check(report.name, self.kid, intake.sequence)
+        return intake
 
     async def _opened(self, incident: str, sections: Sequence[str]) -> list[wire.OpenedSection]:
         request = service.ReporterServiceOpenSectionsRequest(
