@@ -1,7 +1,8 @@
 """Makes the policy engine's tuples of an incident equal to what SQL wants: level-triggered, one at a time.
 
 The same function serves the inline path, the job, the resweep and a rebuild of everything. Every stop
-half-way leaves the engine denying more than SQL would, never less: exclusions go in first, `live` goes out first.
+half-way leaves the engine denying more than SQL would, never less: exclusions go in first, and `live` goes
+out first.
 """
 
 from __future__ import annotations

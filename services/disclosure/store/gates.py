@@ -33,7 +33,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on, insert
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 
 from services.disclosure.domain import ConsentState, Door, NoticeState
@@ -250,7 +250,7 @@ def _intake_pairs(gate: CTE) -> CTE:
     """Of each section asked for, the newest version that the caller has a wrap of; in the order asked for."""
     newest = (
         select(section.name.label("section"), section.version, section.kind, wrap.wrap)
-        .distinct(section.name)
+        .ext(distinct_on(section.name))
         .join_from(
             gate, t.sections, and_(section.incident == gate.c.incident, _any_of(section.name, SECTIONS))
         )
@@ -342,7 +342,7 @@ def _statement(gate: CTE, asked: CTE, wanted: ColumnElement[Any], now: CTE) -> S
             judged.c.incident.is_not(None).label("let_out"),
             judged.c.recorded,
             judged.c.is_reused,
-            asked.c.section,
+            asked.c.section.label("name"),
             asked.c.version,
             asked.c.kind,
             asked.c.wrap,

@@ -7,16 +7,15 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.common.v1 import common_pb2
-from meldbrug.crypto.statements import StatementKind
+from meldbrug.crypto.statements import StatementKind, verify
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.domain import CloseReason, Door, NoticeState, incident_of, wrong_state
 from services.disclosure.store import acceptances, acts, openings
+from services.disclosure.store.access import NoticeRef, Read
 from services.disclosure.store.openings import Standing
-from services.disclosure.usecases.access import NoticeRef, Read
 from services.disclosure.usecases.deps import Deps
 from services.disclosure.usecases.open import ATTEMPTS, SOON_S, reading_context
-from services.disclosure.usecases.spoken import spoken
 from services.kernel.db import Lock
 from services.kernel.errors import InvalidArgument, NotPermitted, Unavailable
 from services.kernel.idempotency import remember, remembered
@@ -71,9 +70,7 @@ class Answering:
         if stub.state is not NoticeState.OFFERED:
             raise wrong_state(stub.state)
         said_so = self._spoken(request, call, stub)
-        await acts.advance(
-            conn, incident_of(request.notice), call.actor.kid, said_so.sequence, await app_now(conn)
-        )
+        await acts.advance(conn, incident_of(request.notice), call.actor.kid, said_so.sequence)
         answer = rpc.AnswerTermsResponse(state=await self._record(conn, request, said_so))
         await remember(conn, *key, answer.SerializeToString())
         return answer
@@ -83,7 +80,7 @@ class Answering:
     ) -> said.TermsAnswer:
         if call.actor.keys is None:
             raise NotPermitted
-        answer = spoken(StatementKind.TERMS, request.answer, call.actor.keys, said.TermsAnswer)
+        answer = verify(StatementKind.TERMS, request.answer, call.actor.keys, said.TermsAnswer)
         if (answer.installation, answer.notice) != (self._deps.installation, request.notice):
             raise InvalidArgument("STATEMENT_FOREIGN")
         if answer.participation != stub.recipient:

@@ -14,9 +14,10 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import Door, Kind, Purpose, incident_of, led_to
 from services.disclosure.store import openings
+from services.disclosure.store.access import Handle, IncidentRef, NoticeRef, Own, Read
 from services.disclosure.store.openings import Driver, Standing, Values, Verdict
-from services.disclosure.usecases.access import Handle, IncidentRef, NoticeRef, Own, Read
 from services.disclosure.usecases.deps import Deps
+from services.disclosure.usecases.wire import public_keys, section_header, signed
 from services.kernel.authz import Actor, Grant, granted_by_record, timestamp
 from services.kernel.errors import NotPermitted, RequestIdReused, Unavailable
 from services.kernel.pause import pause
@@ -56,9 +57,9 @@ class Opening:
         rows = await self._open(Door.READER, call.actor, values, check)
         return rpc.OpenSectionsResponse(
             sections=[_opened(row, call.actor) for row in rows],
-            consent=_signed(rows[0].grant_statement, rows[0].grant_signature),
-            decision=_signed(rows[0].decision_statement, rows[0].decision_signature),
-            reporter_keys=_reporter_keys(rows[0]),
+            consent=signed(rows[0].grant_statement, rows[0].grant_signature),
+            decision=signed(rows[0].decision_statement, rows[0].decision_signature),
+            reporter_keys=public_keys(rows[0]),
             rewraps=_rewraps(rows[0], call.actor.kid),
         )
 
@@ -73,8 +74,8 @@ class Opening:
         rows = await self._open(Door.HANDLER, call.actor, _intake_values(request), check)
         return rpc.HandlerServiceOpenSectionsResponse(
             sections=[_opened(row, call.actor) for row in rows],
-            intake=_signed(rows[0].grant_statement, rows[0].grant_signature),
-            reporter_keys=_reporter_keys(rows[0]),
+            intake=signed(rows[0].grant_statement, rows[0].grant_signature),
+            reporter_keys=public_keys(rows[0]),
             rewraps=_rewraps(rows[0], call.actor.kid),
         )
 
@@ -150,37 +151,19 @@ def _intake_values(
 
 def _opened(row: Any, actor: Actor) -> pb.OpenedSection:
     return pb.OpenedSection(
-        header=pb.SectionHeader(
-            name=row.section,
-            version=row.version,
-            kind=row.kind,
-            digest=row.digest,
-            commitment=row.commitment,
-            author_kid=row.author_kid,
-            reporter_kid=row.reporter_kid,
-            author_signature=row.author_signature,
-            create_time=row.create_time,
-        ),
+        header=section_header(row),
         ciphertext=row.ciphertext,
-        wrap=pb.Wrap(section=row.section, version=row.version, reader_kid=actor.kid, wrap=row.wrap),
+        wrap=pb.Wrap(section=row.name, version=row.version, reader_kid=actor.kid, wrap=row.wrap),
         grant=row.grant_name,
         purposes=row.purposes,
     )
-
-
-def _signed(statement: bytes, signature: bytes) -> common_pb2.Signed:
-    return common_pb2.Signed(statement=statement, signature=signature)
-
-
-def _reporter_keys(row: Any) -> common_pb2.PublicKeys:
-    return common_pb2.PublicKeys(signing=row.reporter_signing, sealing=row.reporter_sealing)
 
 
 def _rewraps(row: Any, kid: str) -> list[common_pb2.Signed]:
     """The hand-overs that lead from a key of the statement to the caller's; the oldest first."""
     steps = list(zip(row.old_kids or (), row.new_kids or (), strict=True))
     chain = led_to(kid, steps)
-    signed = zip(row.rewraps or (), row.rewrap_signatures or (), strict=True)
-    return [_signed(*pair) for (_, new), pair in zip(steps, signed, strict=True) if new in chain][
+    signatures = zip(row.rewraps or (), row.rewrap_signatures or (), strict=True)
+    return [signed(*pair) for (_, new), pair in zip(steps, signatures, strict=True) if new in chain][
         -MAX_REWRAPS:
     ]

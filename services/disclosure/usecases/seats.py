@@ -8,14 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.common.v1 import common_pb2
 from meldbrug.crypto.sealing import digest_of
-from meldbrug.crypto.statements import StatementKind
+from meldbrug.crypto.statements import StatementKind, verify
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.domain import SectionRef, incident_of
 from services.disclosure.store import acts, closings, seats
 from services.disclosure.usecases.deps import Deps
-from services.disclosure.usecases.spoken import spoken
 from services.kernel.authz import Actor
 from services.kernel.db import Lock
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted
@@ -72,7 +71,7 @@ class Seats:
     def _spoken(self, signed: common_pb2.Signed, actor: Actor) -> said.Rewrap:
         if actor.keys is None:
             raise NotPermitted
-        rewrap = spoken(StatementKind.REWRAP, signed, actor.keys, said.Rewrap)
+        rewrap = verify(StatementKind.REWRAP, signed, actor.keys, said.Rewrap)
         of_incident = rewrap.grant == rewrap.incident or rewrap.grant.startswith("consents/")
         is_ours = rewrap.installation == self._deps.installation and rewrap.new_kid != rewrap.old_kid
         if (
