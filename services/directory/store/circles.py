@@ -73,14 +73,17 @@ async def production_where(conn: AsyncConnection, condition: ColumnElement[bool]
 
 
 async def contacts(conn: AsyncConnection, condition: ColumnElement[bool]) -> tuple[Contact, ...]:
-    """Returns at most 256 roles that satisfy the condition, by name, with their holders' current keys."""
+    """Returns at most 256 roles that satisfy the condition, with their holders' current keys.
+
+    The independent point's come first: nobody crowds them out by appointing many.
+    """
     query = (
         select(*CONTACT)
         .join(members, members.c.name == appointments.c.member)
         .join(organisations, organisations.c.name == appointments.c.organisation)
         .join(participations, participations.c.name == appointments.c.participation)
         .where(condition)
-        .order_by(appointments.c.name)
+        .order_by(participations.c.independent.desc(), appointments.c.name)
         .limit(CONTACT_BOUND)
     )
     return await every(conn, Contact, query)

@@ -147,6 +147,7 @@ class Enrolment:
         if said.admin != door.secretariat:
             # An admin is vouched for by the root alone, and the root's door is for admins alone.
             raise InvalidArgument("ENDORSEMENT_BROKEN")
+        await vouching.require_fresh(conn, said.signer_kid, said)
         return member, said
 
     async def _signer(self, conn: AsyncConnection, standing: Standing, door: Door) -> PublicKeys:

@@ -34,10 +34,15 @@ def own_key(public: PublicKeys, member: Member) -> Key:
     return Key(kid=public.kid, signing=public.signing, sealing=public.sealing, member=member.name)
 
 
-async def use_sequence(conn: AsyncConnection, signer_kid: str, statement: Sequenced) -> None:
-    """Takes the statement's sequence for its signer. Raises STATEMENT_SEQUENCE for an old or a future one."""
+async def require_fresh(conn: AsyncConnection, signer_kid: str, statement: Sequenced) -> None:
+    """Refuses a sequence that is not above its signer's last, or lies in the future."""
     last = await last_sequence(conn, statement.organisation, signer_kid)
     require_sequence(statement.sequence, last, await app_now(conn))
+
+
+async def use_sequence(conn: AsyncConnection, signer_kid: str, statement: Sequenced) -> None:
+    """Takes the statement's sequence for its signer. Raises STATEMENT_SEQUENCE for an old or a future one."""
+    await require_fresh(conn, signer_kid, statement)
     await keep_sequence(conn, statement.organisation, signer_kid, statement.sequence)
 
 

@@ -216,7 +216,8 @@ async def test_a_refused_endorsement_records_no_affiliation(sector: Sector) -> N
     _, member = await sector.pending(admin)
     sector.disclosure.reset()
 
-    await reason_of(endorse(admin, member, admin=True))
+    for changed in ({"admin": True}, {"kid": admin.kid}, {"sequence": 2**52}):
+        await reason_of(endorse(admin, member, **changed))
 
     assert sector.disclosure.affiliations == []
 

@@ -428,3 +428,14 @@ async def test_a_circle_costs_the_same_number_of_queries_whatever_its_size(secto
 
     assert len(set(counted)) == 1
     assert counted[0] <= 12
+
+
+async def test_a_participation_has_at_most_sixteen_roles(sector: Sector) -> None:
+    admin = await sector.admit()
+    place = (await sector.produce(admin)).participation.name
+    colleagues = [await sector.hire(admin, f"Nummer {number}") for number in range(9)]
+    for colleague in colleagues[:8]:
+        for capacity in (COUNSELLOR, SAFETY):
+            await sector.appoint(admin, colleague, place, capacity)
+
+    assert await reason_of(sector.appoint(admin, colleagues[8], place)) == "WRONG_STATE"
