@@ -1,1 +1,1 @@
-"""The disclosure service: sealed content, consents and openings; the only one from which sealed bytes leave."""
+"""The disclosure service: sealed content, consents, openings; the only one from which sealed bytes leave."""

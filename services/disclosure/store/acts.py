@@ -1,0 +1,78 @@
+"""What was said: the statements of an incident in order, and how far each signer has counted."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from meldbrug.common.v1 import common_pb2
+from meldbrug.crypto.statements import StatementKind
+from services.disclosure.domain import require_sequence
+from services.disclosure.store import tables as t
+from services.kernel.authz import Grant
+from services.kernel.db import app_now
+
+# What the reporter said about a notice, as the history of consents shows it.
+ABOUT_CONSENT = (StatementKind.CONSENT.value, StatementKind.REFUSAL.value, StatementKind.WITHDRAWAL.value)
+
+
+async def record(
+    conn: AsyncConnection,
+    incident: str,
+    kind: StatementKind,
+    signed: common_pb2.Signed,
+    *,
+    notice: str | None = None,
+) -> None:
+    """Keeps a statement as received, for ever."""
+    await conn.execute(
+        insert(t.acts).values(
+            incident=incident,
+            kind=kind.value,
+            notice=notice,
+            statement=signed.statement,
+            signature=signed.signature,
+            create_time=func.kernel.app_now(),
+        )
+    )
+
+
+async def advance(conn: AsyncConnection, incident: str, kid: str, sequence: int) -> None:
+    """Moves the signer's count up to `sequence`. Raises InvalidArgument when it is not above the last."""
+    row = t.sequences.c
+    last = await conn.scalar(
+        select(row.last).where(row.incident == incident, row.signer_kid == kid).with_for_update()
+    )
+    require_sequence(sequence, last or 0, await app_now(conn))
+    counted = insert(t.sequences).values(incident=incident, signer_kid=kid, last=sequence)
+    await conn.execute(
+        counted.on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": sequence})
+    )
+
+
+async def statements(conn: AsyncConnection, incident: str, kind: StatementKind) -> list[common_pb2.Signed]:
+    """The statements of one kind, oldest first."""
+    row = t.acts.c
+    found = await conn.execute(
+        select(row.statement, row.signature)
+        .where(row.incident == incident, row.kind == kind.value)
+        .order_by(row.id)
+    )
+    return [common_pb2.Signed(statement=act.statement, signature=act.signature) for act in found]
+
+
+async def consent_events(
+    conn: AsyncConnection, grant: Grant[Any, Any], before: tuple[datetime, int] | None, limit: int
+) -> list[Row[Any]]:
+    """What the reporter said about notices, newest first, below a cursor."""
+    row = t.acts.c
+    query = select(t.acts).where(
+        row.incident == grant.on.name, row.kind.in_(ABOUT_CONSENT), row.notice.is_not(None)
+    )
+    if before:
+        query = query.where(tuple_(row.create_time, row.id) < before)
+    return list(await conn.execute(query.order_by(row.create_time.desc(), row.id.desc()).limit(limit)))

@@ -1,0 +1,1 @@
+"""What the disclosure service does, command by command, and in which order things are checked."""
