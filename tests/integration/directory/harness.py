@@ -29,12 +29,12 @@ from meldbrug.disclosure.v1 import disclosure_service_pb2 as disclosure
 from meldbrug.statements.v1 import statements_pb2 as wire
 from services.directory.app import build
 from services.directory.store.policy import policy_object, policy_user
+from services.kernel.answers import refusal_from, status_of
 from services.kernel.authz import Authz
 from services.kernel.clock import SystemIds
 from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.errors import Refusal
-from services.kernel.interceptors import refusal_from, status_of
 from services.kernel.process import Process
 
 IDS = SystemIds()
