@@ -133,3 +133,19 @@ def service_config(name: str) -> SettingsConfigDict:
     return SettingsConfigDict(
         env_prefix=f"MELDBRUG_{name.upper()}_", env_nested_delimiter="__", frozen=True, extra="forbid"
     )
+
+
+def read_hex(path: Path, length: int, setting: str) -> bytes:
+    """Reads a secret of `length` bytes in hex. Raises ConfigurationError naming `setting`."""
+    try:
+        raw = bytes.fromhex(path.read_text(encoding="ascii"))
+    except (OSError, ValueError) as cause:
+        raise ConfigurationError(f"{setting}: cannot read {length} bytes in hex") from cause
+    if len(raw) != length:
+        raise ConfigurationError(f"{setting}: {length} bytes in hex are needed")
+    return raw
+
+
+def read_bytes(path: Path | None) -> bytes | None:
+    """Reads a file that may be absent from the settings."""
+    return path.read_bytes() if path else None

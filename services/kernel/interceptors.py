@@ -1,4 +1,4 @@
-"""What happens around every call, outermost first, and how failures become answers.
+"""What happens around every call, outermost first.
 
 One chain for all services; authorisation is not in it: it sits beside the action, in the use cases.
 """
@@ -15,41 +15,23 @@ from functools import partial
 from typing import Any, cast
 
 import grpc
-import procrastinate.exceptions
 import protovalidate
-import psycopg
-import sqlalchemy.exc
-from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError, Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships none
 from grpc_status import rpc_status
 
-from meldbrug.crypto.errors import CryptoError
 from services.kernel.admission import Admission, LaneName, Place
+from services.kernel.answers import refusal_of, status_of
 from services.kernel.authz import PUBLIC, Actor, PrincipalClass
 from services.kernel.clock import ID_LENGTH, Ids, is_id
 from services.kernel.config import KernelSettings
-from services.kernel.errors import (
-    Code,
-    Exhausted,
-    InvalidArgument,
-    InvalidField,
-    NotPermitted,
-    Refusal,
-    Unauthenticated,
-    Unavailable,
-)
-from services.kernel.log import Event, Metrics, emit, emit_failure, request_id
+from services.kernel.errors import Code, Exhausted, InvalidArgument, InvalidField, Refusal, Unauthenticated
+from services.kernel.log import Event, Metrics, emit, request_id
 from services.kernel.tokens import Identity
 
-DOMAIN = "meldbrug"
 MAX_UNARY_S = 60.0
 # A client's timer and ours do not agree to the millisecond.
 TIMER_TOLERANCE_S = 1.0
 MAX_VIOLATIONS = 16
-# SQLSTATEs that psycopg does not class as operational and that pass by themselves: idle and transaction
-# time limits, and a server that became a read-only standby.
-PASSING_SQLSTATES = frozenset({"25P03", "25P04", "25006"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,72 +242,3 @@ def _path(violation: protovalidate.Violation) -> str:
         index = f"[{subscript.value}]" if subscript and subscript.field == "index" else ""
         parts.append(element.field_name + index)
     return ".".join(parts) or "request"
-
-
-def refusal_of(failure: Exception) -> Refusal:
-    """What the caller is told about a failure; whatever we did not choose to tell is an opaque INTERNAL."""
-    if isinstance(failure, Refusal):
-        return failure
-    if isinstance(failure, CryptoError):
-        return InvalidArgument(failure.reason)
-    if _is_database_down(failure):
-        emit_failure(Event.CALL_FAILED, failure, dependency="database")
-        return Unavailable("DATABASE_UNAVAILABLE")
-    emit_failure(Event.CALL_FAILED, failure)
-    return Refusal(Code.INTERNAL, "INTERNAL", "internal error", metadata={"requestId": request_id.get()})
-
-
-def _is_database_down(failure: BaseException | None) -> bool:
-    if isinstance(failure, sqlalchemy.exc.DBAPIError):
-        return failure.connection_invalidated or _is_database_down(failure.orig)
-    if isinstance(failure, psycopg.Error):
-        return isinstance(failure, psycopg.OperationalError) or failure.sqlstate in PASSING_SQLSTATES
-    return isinstance(failure, sqlalchemy.exc.TimeoutError | procrastinate.exceptions.ConnectorException)
-
-
-def status_of(refusal: Refusal) -> status_pb2.Status:
-    """The status of a refusal: one ErrorInfo, a BadRequest for named fields, a RetryInfo for a wait."""
-    status = status_pb2.Status(code=code_pb2.Code.Value(refusal.code.value), message=refusal.message)
-    info = error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata)
-    details: list[Message] = [info]
-    if refusal.fields:
-        violations = [
-            error_details_pb2.BadRequest.FieldViolation(field=path, description=text)
-            for path, text in refusal.fields
-        ]
-        details.append(error_details_pb2.BadRequest(field_violations=violations))
-    if refusal.retry_after_s is not None:
-        wait = duration_pb2.Duration()
-        wait.FromMilliseconds(int(refusal.retry_after_s * 1000))
-        details.append(error_details_pb2.RetryInfo(retry_delay=wait))
-    status.details.extend(_packed(detail) for detail in details)
-    return status
-
-
-def _packed(detail: Message) -> any_pb2.Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return packed
-
-
-def refusal_from(status: status_pb2.Status) -> Refusal:
-    """The refusal that a status was made of; an unknown one is INTERNAL."""
-    info, wait = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo()
-    bad = error_details_pb2.BadRequest()
-    retry_after_s = None
-    for detail in status.details:
-        detail.Unpack(info)
-        detail.Unpack(bad)
-        if detail.Unpack(wait):
-            retry_after_s = wait.retry_delay.ToMilliseconds() / 1000
-    if info.reason == "NOT_PERMITTED":
-        return NotPermitted()
-    fields = [(violation.field, violation.description) for violation in bad.field_violations]
-    return Refusal(
-        Code.__members__.get(code_pb2.Code.Name(status.code), Code.INTERNAL),
-        info.reason or "INTERNAL",
-        status.message,
-        metadata=info.metadata,
-        fields=fields,
-        retry_after_s=retry_after_s,
-    )

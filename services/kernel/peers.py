@@ -13,9 +13,10 @@ from grpc_status import rpc_status
 
 from meldbrug.crypto import tokens
 from meldbrug.crypto.keys import SecretKeys
+from services.kernel.answers import refusal_from
 from services.kernel.clock import Clock
 from services.kernel.errors import Code, Refusal, Unavailable
-from services.kernel.interceptors import current_call, refusal_from
+from services.kernel.interceptors import current_call
 from services.kernel.log import request_id
 
 M = TypeVar("M", bound=Message)

@@ -9,7 +9,6 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Self
 
 import grpc
@@ -20,7 +19,7 @@ from meldbrug.crypto.keys import SEED_BYTES, SecretKeys
 from services.kernel import migrations, pause
 from services.kernel.admission import Admission
 from services.kernel.clock import Clock, Ids, SystemClock, SystemIds
-from services.kernel.config import ConfigurationError, KernelSettings
+from services.kernel.config import ConfigurationError, KernelSettings, read_bytes, read_hex
 from services.kernel.interceptors import Chain
 from services.kernel.jobs import pass_time
 from services.kernel.log import Event, Metrics, emit, emit_failure
@@ -138,7 +137,7 @@ class Process:
             ids=self._ids,
             authz=self._authz,
             peers=peers,
-            pages=Pages(_hex_file(settings.page_key_file, 32, "page_key_file")),
+            pages=Pages(read_hex(settings.page_key_file, 32, "page_key_file")),
             admission=self._admission,
             metrics=self.metrics,
         )
@@ -244,7 +243,7 @@ def _openfga(settings: KernelSettings) -> OpenFGA:
         write_timeout_s=policy.write_timeout_ms / 1000,
         in_flight=policy.in_flight,
         token=policy.token_file.read_text(encoding="utf-8").strip() if policy.token_file else "",
-        credentials=grpc.ssl_channel_credentials(_bytes(settings.tls_ca_file)) if policy.tls else None,
+        credentials=grpc.ssl_channel_credentials(read_bytes(settings.tls_ca_file)) if policy.tls else None,
     )
 
 
@@ -265,18 +264,8 @@ def _server_options(settings: KernelSettings) -> list[tuple[str, int]]:
     ]
 
 
-def _hex_file(path: Path, length: int, setting: str) -> bytes:
-    try:
-        raw = bytes.fromhex(path.read_text(encoding="ascii"))
-    except (OSError, ValueError) as cause:
-        raise ConfigurationError(f"{setting}: cannot read {length} bytes in hex") from cause
-    if len(raw) != length:
-        raise ConfigurationError(f"{setting}: {length} bytes in hex are needed")
-    return raw
-
-
 def _secret_keys(settings: KernelSettings, name: str) -> SecretKeys:
-    seeds = _hex_file(settings.service_secrets_dir / f"{name}.key", 2 * SEED_BYTES, "service_secrets_dir")
+    seeds = read_hex(settings.service_secrets_dir / f"{name}.key", 2 * SEED_BYTES, "service_secrets_dir")
     keys = SecretKeys(seeds[:SEED_BYTES], seeds[SEED_BYTES:])
     actor = ServiceKeys(settings.service_keys).actor(keys.kid)
     if actor is None or actor.subject != name:
@@ -284,18 +273,14 @@ def _secret_keys(settings: KernelSettings, name: str) -> SecretKeys:
     return keys
 
 
-def _bytes(path: Path | None) -> bytes | None:
-    return path.read_bytes() if path else None
-
-
 def _server_credentials(settings: KernelSettings) -> grpc.ServerCredentials | None:
     if not settings.tls_cert_file:
         return None
-    pair = (_bytes(settings.tls_key_file) or b"", _bytes(settings.tls_cert_file) or b"")
+    pair = (read_bytes(settings.tls_key_file) or b"", read_bytes(settings.tls_cert_file) or b"")
     return grpc.ssl_server_credentials([pair])
 
 
 def _channel_credentials(settings: KernelSettings) -> grpc.ChannelCredentials | None:
     if not settings.tls_ca_file:
         return None
-    return grpc.ssl_channel_credentials(_bytes(settings.tls_ca_file))
+    return grpc.ssl_channel_credentials(read_bytes(settings.tls_ca_file))

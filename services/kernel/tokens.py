@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -69,8 +70,10 @@ class CachedKeyRing:
             return entry[1]
         task = self._asked.get(kid)
         if task is None:
-            # Owned by `_asked` until it has ended; bounded by the calls that wait for it.
-            task = self._asked[kid] = asyncio.ensure_future(self._ask(kid))  # noqa: TID251
+            # Owned by `_asked` until it has ended. In a context of its own: the first caller's deadline is
+            # not that of the others who wait for the same answer.
+            loop = asyncio.get_running_loop()
+            task = self._asked[kid] = loop.create_task(self._ask(kid), context=Context())
             task.add_done_callback(lambda done: self._answered(kid, done))
         # Shielded: one caller that gives up must not take the answer from the others.
         return await asyncio.shield(task)

@@ -135,14 +135,15 @@ async def test_a_lost_dependency_shows_and_comes_back(
 
 
 async def test_the_stop_drains_calls_and_jobs(world: World, make_settings: MakeSettings) -> None:
-    entered, done = asyncio.Event(), []
+    entered, fetched, done = asyncio.Event(), asyncio.Event(), []
 
     async def slow(_request: Any, _call: Call) -> None:
         entered.set()
         await asyncio.sleep(0.3)
 
     async def job(**_ids: str) -> None:
-        await asyncio.sleep(0.2)
+        fetched.set()
+        await asyncio.sleep(0.6)
         done.append("job")
 
     def build(kernel: Kernel) -> Service:
@@ -155,15 +156,14 @@ async def test_the_stop_drains_calls_and_jobs(world: World, make_settings: MakeS
     keys = SecretKeys(b"m" * 32, b"m" * 32)
     world.ring.enrol(keys)
     async with Process(make_settings(stop_grace_s=3.0), {"alpha": build}) as process:
-        channel = grpc.aio.insecure_channel(process.address)
-        call = asyncio.create_task(
-            Caller(channel, keys).call("MemberService/Echo", EchoRequest(behaviour="slow"))
-        )
-        await entered.wait()
         jobs = process.services[0].jobs
         assert jobs is not None
         await process.services[0].database.run_unit(lambda conn: jobs.defer(conn, "slow"))
-        await asyncio.sleep(0.05)
+        await fetched.wait()
+        channel = grpc.aio.insecure_channel(process.address)
+        slow_call = Caller(channel, keys).call("MemberService/Echo", EchoRequest(behaviour="slow"))
+        call = asyncio.create_task(slow_call)
+        await entered.wait()
 
     assert (await call).subject == "persons/p"
     assert done == ["job"]

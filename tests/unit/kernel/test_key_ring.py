@@ -9,6 +9,7 @@ import pytest
 
 from meldbrug.crypto.keys import SecretKeys
 from services.kernel.errors import Unavailable
+from services.kernel.log import request_id
 from services.kernel.tokens import CachedKeyRing, KeyState, KnownKey
 
 KEYS = SecretKeys(b"k" * 32, b"k" * 32)
@@ -105,3 +106,17 @@ async def test_it_does_not_grow_with_strangers(time: Time, directory: Directory)
 
     assert len(ring._known) == 10
     assert ring._asked == {}
+
+
+async def test_the_first_callers_call_is_not_the_questions(time: Time) -> None:
+    seen: list[object] = []
+
+    async def fetch(_kid: str) -> KnownKey | None:
+        seen.append(request_id.get())
+        return None
+
+    request_id.set("of the first caller")
+    await CachedKeyRing(fetch, time).lookup("x")
+    request_id.set("")
+
+    assert seen == [""]

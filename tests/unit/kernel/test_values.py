@@ -17,11 +17,12 @@ from pydantic import ValidationError
 
 from meldbrug.error.v1 import error_pb2
 from services.kernel import errors, log, pause
+from services.kernel.answers import refusal_from, status_of
 from services.kernel.authz import PUBLIC, Actor, PolicyTuple, PrincipalClass
 from services.kernel.clock import SystemClock, SystemIds, is_id, text_id
 from services.kernel.config import KernelSettings
 from services.kernel.errors import InvalidArgument, Refusal
-from services.kernel.interceptors import STAGES, Chain, refusal_from, status_of
+from services.kernel.interceptors import STAGES, Chain
 from services.kernel.pages import Pages
 
 KEY = b"k" * 32
