@@ -70,10 +70,10 @@ async def versions(conn: AsyncConnection, names: Collection[str]) -> dict[str, i
     return {row.name: row.version for row in await conn.execute(query)}
 
 
-async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, periods: Periods) -> bool:
-    """Takes over a snapshot; False, and nothing changed, unless it is newer than what stands."""
+async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, periods: Periods) -> None:
+    """Takes over a snapshot, if it is newer than what stands."""
     if (await versions(conn, [told.name])).get(told.name, -1) >= told.version:
-        return False
+        return
     await _write_incident(conn, told)
     before = await _load(conn, told.name)
     deliveries = dict(before.deliveries)
@@ -84,7 +84,15 @@ async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, pe
         for subject, entry in delivered(notice, mine, now).items():
             deliveries[notice.name, subject] = entry
     await settle(conn, told.name, now, periods, deliveries)
-    return True
+
+
+async def announce_again(conn: AsyncConnection, incident: str, now: datetime) -> None:
+    """Moves what was ahead of the policy to the head of its inboxes, now that the policy holds it."""
+    mine = select(t.notices.c.name).filter_by(incident=incident)
+    denied = select(t.deliveries).where(t.deliveries.c.notice.in_(mine), t.deliveries.c.denied)
+    rows = {(row.notice, row.subject): row for row in await conn.execute(denied)}
+    deliveries = {key: delivery_facts(row) for key, row in rows.items()}
+    await _move(conn, deliveries, {key: row.content for key, row in rows.items()}, now)
 
 
 async def settle(
@@ -209,7 +217,7 @@ async def _move(
         )
         last: int = (await conn.execute(counted.returning(t.inboxes.c.seq))).scalar_one()
         for seq, name in enumerate(names, last - len(names) + 1):
-            place = {"seq": seq, "update_time": now, "content": changed[name, subject]}
+            place = {"seq": seq, "update_time": now, "content": changed[name, subject], "denied": False}
             await _write_delivery(conn, name, deliveries[name, subject], place)
         await conn.execute(select(func.pg_notify(CHANNEL, subject)))
 

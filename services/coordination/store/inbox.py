@@ -58,6 +58,12 @@ async def acknowledge(conn: AsyncConnection, grant: Grant[Read, NoticeRef]) -> N
     await conn.execute(noted.values(acknowledge_time=func.kernel.app_now()))
 
 
+async def mark_denied(conn: AsyncConnection, subject: str, entry: Entry) -> None:
+    """Notes that the policy did not allow the entry when it was to be sent: it is to be announced again."""
+    here = t.deliveries.c.notice == entry.view.name, t.deliveries.c.subject == subject
+    await conn.execute(update(t.deliveries).where(*here, t.deliveries.c.seq == entry.seq).values(denied=True))
+
+
 async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> list[Entry]:
     places = (await conn.execute(query)).all()
     names = [place.notice for place in places]

@@ -62,6 +62,7 @@ deliveries = Table(
     Column("seq", BigInteger),
     Column("update_time", MOMENT),
     Column("content", Text),
+    Column("denied", Boolean),
 )
 inboxes = Table("inboxes", metadata, Column("subject", Text, primary_key=True), Column("seq", BigInteger))
 clocks = Table(

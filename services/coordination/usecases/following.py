@@ -51,14 +51,18 @@ class Following:
         self._inform_budget_s, self._look_again_budget_s = inform_budget_s, look_again_budget_s
 
     async def inform(self, incident: str) -> None:
-        """Pulls what coordination may know of `incident` and applies it if it is newer. Idempotent."""
-        await self._follow(incident, self._inform_budget_s)
+        """Pulls what coordination may know of `incident` and applies it if it is newer. Idempotent.
+
+        Disclosure informs once the policy holds what it tells. Only then is a stub announced again that a
+        stream came to send too early: a sweep or a look before a refusal may have pulled it ahead of that.
+        """
+        await self._follow(incident, self._inform_budget_s, informed=True)
 
     async def look_again(self, incident: str) -> None:
         """The same within a closed door's time: before it refuses for a row that may only be late."""
-        await self._follow(incident, self._look_again_budget_s)
+        await self._follow(incident, self._look_again_budget_s, informed=False)
 
-    async def _follow(self, incident: str, budget_s: float) -> None:
+    async def _follow(self, incident: str, budget_s: float, *, informed: bool) -> None:
         told = await self._disclosure.snapshot(incident, budget_s)
         await pause("coordination.after_pull")
         if told is None:
@@ -66,7 +70,10 @@ class Following:
         await self._learn_titles(told, budget_s / 2)
 
         async def unit(conn: AsyncConnection) -> None:
-            await following.apply(conn, told, await app_now(conn), self._periods)
+            now = await app_now(conn)
+            await following.apply(conn, told, now, self._periods)
+            if informed:
+                await following.announce_again(conn, incident, now)
 
         await self._database.run_unit(unit, lock=lock_on(incident))
 
@@ -86,16 +93,14 @@ class Following:
                 return
 
     async def _read_titles(self, names: set[str], budget_s: float) -> None:
-        participations = sorted(names - {INDEPENDENT})
-        found = (
-            dict(await self._directory.titles(participations[:TITLES_AT_ONCE], budget_s))
-            if participations
-            else {}
-        )
+        asked = sorted(names - {INDEPENDENT})[:TITLES_AT_ONCE]
+        # What the directory does not know has no title, until it is asked again.
+        found = dict.fromkeys(asked, "")
+        if asked:
+            found |= await self._directory.titles(asked, budget_s)
         if INDEPENDENT in names:
             found[INDEPENDENT] = await self._directory.independent_title(budget_s)
-        unknown = dict.fromkeys(names - found.keys(), "")
-        await self._database.run_unit(lambda conn: titles.learn(conn, {**unknown, **found}))
+        await self._database.run_unit(lambda conn: titles.learn(conn, found))
 
     async def resync(self) -> None:
         """Sweep: pulls whatever is behind, so that no lost job matters. One failure stops no other."""
@@ -112,7 +117,7 @@ class Following:
 
     async def _caught_up(self, incident: str) -> list[Exception]:
         try:
-            await self.inform(incident)
+            await self._follow(incident, self._inform_budget_s, informed=False)
         except Exception as failure:  # noqa: BLE001  # raised at the end of the sweep
             return [failure]
         return []

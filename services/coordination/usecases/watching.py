@@ -3,8 +3,8 @@
 Guarantee: from a resume token on, the latest state of every notice of the reader that changed is sent at
 least once, in the order of the changes; several changes of one notice may be sent as one. Nothing is lost by
 a lost connection, a lost doorbell or a stopped process, since a token says how far the reader has seen and
-the numbers behind it commit in order. What the policy denies at the moment of sending is skipped, and comes
-again only with its next change, which is a tombstone when the seat was closed.
+the numbers behind it commit in order. What the policy denies at the moment of sending is not sent; it comes
+with its next change, or when disclosure says that the policy holds it.
 """
 
 from __future__ import annotations
@@ -93,6 +93,11 @@ class Watching:
         known = await self._ring.lookup(actor.kid)
         if known is None or known.state is not KeyState.ACTIVE:
             raise Unauthenticated("KEY_UNKNOWN")
+        if (await permitted(self._deps, actor, [entry]))[0]:
+            return True
+        async with self._deps.database.transaction() as conn:
+            await inbox.mark_denied(conn, actor.subject, entry)
+        # Disclosure may have informed between the answer and the mark, and will not do so again.
         return (await permitted(self._deps, actor, [entry]))[0]
 
     def _token(self, actor: Actor, seen: int) -> str:

@@ -24,12 +24,12 @@ from meldbrug.coordination.v1 import coordination_service_pb2 as calls
 from meldbrug.crypto import SecretKeys, tokens
 from meldbrug.directory.v1 import directory_pb2, directory_service_pb2
 from meldbrug.disclosure.v1 import disclosure_pb2, disclosure_service_pb2
+from services.kernel.answers import refusal_from, status_of
 from services.kernel.authz import Authz, PolicyTuple, timestamp
 from services.kernel.clock import SystemIds
 from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.errors import Refusal, Unavailable
-from services.kernel.interceptors import refusal_from, status_of
 from tests.support.proxy import Proxy
 
 IDS = SystemIds()
@@ -434,7 +434,7 @@ class World:
 
         async with self.database.transaction() as conn:
             found = await conn.execute(
-                text(f"SELECT * FROM coordination.{table} WHERE {where} ORDER BY 1, 2, 3")
+                text(f"SELECT * FROM coordination.{table} WHERE {where} ORDER BY 1, 2")
             )
             return [tuple(row) for row in found]
 

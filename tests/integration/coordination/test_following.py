@@ -83,11 +83,10 @@ async def contents(store: Database, *, without_times: bool = False) -> dict[str,
     found = {}
     async with store.transaction() as conn:
         for table in TABLES:
-            rows = await conn.execute(text(f"SELECT * FROM coordination.{table} ORDER BY 1, 2, 3"))
+            rows = await conn.execute(text(f"SELECT * FROM coordination.{table}"))
             hidden = HEARD.get(table, ()) if without_times else ()
-            found[table] = [
-                tuple(value for place, value in enumerate(row) if place not in hidden) for row in rows
-            ]
+            shown = [tuple(v for place, v in enumerate(row) if place not in hidden) for row in rows]
+            found[table] = sorted(shown, key=lambda row: str(row[:3]))
     return found
 
 

@@ -170,6 +170,29 @@ async def test_what_the_policy_denies_at_the_moment_of_sending_is_not_sent(world
     assert (stone.notice.name, stone.notice.tombstone) == (denied.name, True)
 
 
+async def test_a_stub_that_was_ahead_of_the_policy_is_announced_when_the_policy_holds_it(
+    world: World,
+) -> None:
+    case, reader = await world.case(), await world.reader()
+    token = (await reader.inbox()).resume_token
+    notice, shown = await case.offer(reader, tell=False), await case.offer(reader, tell=False)
+    await world.disarm(notice)
+    case.hold()
+    # Pulled before disclosure's word, as a sweep or somebody's early look does.
+    assert (await refusal(reader.notice(notice.name))).reason == "NOT_PERMITTED"
+
+    async with reader.watch(token) as stream:
+        assert (await change(stream)).notice.name == shown.name
+        await world.arm(notice)
+        await world.inform(case.name)
+        message = await change(stream)
+
+    assert (message.notice.name, message.notice.tombstone) == (notice.name, False)
+    await world.inform(case.name)
+    async with reader.watch(message.resume_token) as stream:
+        assert changes(await all_of(stream)) == []
+
+
 async def test_without_the_policy_a_stream_ends_and_its_token_loses_nothing(world: World) -> None:
     case, reader = await world.case(), await world.reader()
     token = (await reader.inbox()).resume_token

@@ -31,11 +31,13 @@ CREATE TABLE coordination.notices (
 CREATE INDEX notices_newest ON coordination.notices (incident, create_time, name);
 CREATE INDEX notices_by_sender ON coordination.notices (sender, incident);
 
--- `seq` counts the changes that this subject can see, in the order in which they commit.
+-- `seq` counts the changes that this subject can see, in the order in which they commit; `denied` is a stub
+-- that was ahead of the policy when a stream came to send it.
 CREATE TABLE coordination.deliveries (
   notice text NOT NULL REFERENCES coordination.notices, subject text NOT NULL, live boolean NOT NULL,
   offer_time timestamptz, open_time timestamptz, close_time timestamptz,
-  seq bigint NOT NULL, update_time timestamptz NOT NULL, content text NOT NULL, PRIMARY KEY (notice, subject));
+  seq bigint NOT NULL, update_time timestamptz NOT NULL, content text NOT NULL,
+  denied boolean NOT NULL DEFAULT false, PRIMARY KEY (notice, subject));
 CREATE UNIQUE INDEX deliveries_in_order ON coordination.deliveries (subject, seq);
 
 CREATE TABLE coordination.inboxes (subject text PRIMARY KEY, seq bigint NOT NULL);
