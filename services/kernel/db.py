@@ -70,6 +70,8 @@ class Database:
             max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
             use_native_hstore=False,
+            # Else an INSERT reports -1 rows, and `ON CONFLICT DO NOTHING` would never be noticed.
+            execution_options={"preserve_rowcount": True},
             connect_args={
                 "options": self.options,
                 "application_name": app_name,
