@@ -45,11 +45,9 @@ class Terms:
     version: str
     texts: Mapping[int, str]
 
-    def digests(self) -> frozenset[bytes]:
-        """The SHA-256 of the text in each language."""
-        return frozenset(map(terms_digest, self.texts.values()))
-
-
+    def is_text(self, version: str, digest: bytes) -> bool:
+        """Tells whether `digest` is that of the current terms in one of the languages."""
+        return version == self.version and digest in map(terms_digest, self.texts.values())
 
 @dataclass(frozen=True, slots=True)
 class Deps:
