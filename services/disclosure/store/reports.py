@@ -186,9 +186,8 @@ async def add_wraps(conn: AsyncConnection, incident: str, grant_name: str, wraps
 async def newest(conn: AsyncConnection, section: str) -> Row[Any] | None:
     """The newest version of a section, without its content; None when there is none."""
     row = t.sections.c
-    query = select(row.version, row.author_kid, row.kind).where(row.name == section)
-    found = await conn.execute(query.order_by(row.version.desc()).limit(1))
-    return next(iter(found), None)
+    query = select(*_header()).where(row.name == section)
+    return (await conn.execute(query.order_by(row.version.desc()).limit(1))).one_or_none()
 
 
 async def refs(conn: AsyncConnection, incident: str, sections: Iterable[str]) -> list[SectionRef]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from services.kernel.db import Database
 from services.kernel.jobs import Jobs
 from services.kernel.openfga.adapter import OpenFGA
 from services.stack import Backends
+from tests.integration.disclosure.builders import FakeDirectory, World, assembled
 from tests.integration.disclosure.scene import Scene, Told, deps_for
 from tests.support.stack import fresh_database
 
@@ -48,3 +50,14 @@ async def scene(pool: Database, policy: OpenFGA) -> AsyncIterator[Scene]:
     await laid.report()
     yield laid
     await laid.move_clock(0)
+
+
+@pytest.fixture
+async def world(pool: Database, policy: OpenFGA) -> AsyncIterator[World]:
+    """A sector of its own, whose people act through the service's RPCs."""
+    sector = FakeDirectory()
+    made = World(assembled(pool, policy, sector), sector)
+    await made.arm()
+    yield made
+    made.offset = timedelta()
+    await made.pass_days(0)
