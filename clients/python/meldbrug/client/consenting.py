@@ -39,7 +39,6 @@ class Preview:
         organisation_title: Whose they are.
         handler: Who asks.
         decision: The handler's signed ground.
-        digest: What a consent over this preview binds.
     """
 
     request: wire.ConsentRequest
@@ -49,7 +48,6 @@ class Preview:
     handler: Author
     decision: said.Decision
     language: common.Language.ValueType
-    digest: bytes
     contents: tuple[Content, ...] = field(repr=False)
 
     @property
@@ -141,7 +139,6 @@ class Consents:
             handler=handler,
             decision=decision,
             language=language,
-            digest=preview_digest(notice, [ref.digest for ref in asked.sections], TEMPLATE, language),
             contents=tuple(contents),
         )
 
@@ -254,6 +251,9 @@ class Consents:
         wraps: Sequence[wire.Wrap],
     ) -> said.Consent:
         asked = preview.request
+        shown = preview_digest(
+            asked.notice, [content.header.digest for content in contents], TEMPLATE, preview.language
+        )
         return said.Consent(
             installation=self._reporter.installation,
             incident=incident_of(asked.notice),
@@ -273,7 +273,7 @@ class Consents:
                 )
                 for wrap in wraps
             ],
-            preview_digest=preview.digest,
+            preview_digest=shown,
             preview_template=TEMPLATE,
             preview_language=preview.language,
             sequence=self._reporter.sequence(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -26,7 +27,7 @@ from .proposing import Decided, Proposal, Proposing
 from .reading import Content, Reader, Text, incident_of, keys_of, require
 from .reporter import SECTIONS_AT_A_TIME
 from .sealing import once, seal
-from .session import Session
+from .session import Session, on_latest
 
 DISCLOSURE: Final = "/meldbrug.disclosure.v1.HandlerService/"
 COORDINATION: Final = "/meldbrug.coordination.v1.HandlerService/"
@@ -62,15 +63,19 @@ class Handling:
         """Confirms to the reporter, personally, that the report arrived.
 
         Raises:
-            Stale: the incident changed since `etag` was read; without one it is read first.
+            Stale: the incident changed since `etag` was read; without one the newest is used.
         """
-        request = coordination.AcknowledgeIncidentRequest(
-            incident=incident, etag=etag or (await self.case(incident)).etag, request_id=new_request_id()
-        )
-        answer = await self._coordinate(
-            "AcknowledgeIncident", request, coordination.AcknowledgeIncidentResponse
-        )
-        return answer.incident
+
+        async def act(read: str) -> coordination_pb2.Incident:
+            request = coordination.AcknowledgeIncidentRequest(
+                incident=incident, etag=read, request_id=new_request_id()
+            )
+            answer = await self._coordinate(
+                "AcknowledgeIncident", request, coordination.AcknowledgeIncidentResponse
+            )
+            return answer.incident
+
+        return await on_latest(etag, functools.partial(self._etag, incident), act)
 
     async def assess(
         self, incident: str, outcome: common.IncidentState.ValueType, etag: str | None = None
@@ -80,15 +85,18 @@ class Handling:
         Raises:
             Stale: as `acknowledge`.
         """
-        request = coordination.AssessIncidentRequest(
-            incident=incident,
-            outcome=outcome,
-            etag=etag or (await self.case(incident)).etag,
-            request_id=new_request_id(),
-        )
-        return (
-            await self._coordinate("AssessIncident", request, coordination.AssessIncidentResponse)
-        ).incident
+
+        async def act(read: str) -> coordination_pb2.Incident:
+            request = coordination.AssessIncidentRequest(
+                incident=incident, outcome=outcome, etag=read, request_id=new_request_id()
+            )
+            answer = await self._coordinate("AssessIncident", request, coordination.AssessIncidentResponse)
+            return answer.incident
+
+        return await on_latest(etag, functools.partial(self._etag, incident), act)
+
+    async def _etag(self, incident: str) -> str:
+        return (await self.case(incident)).etag
 
     async def report(self, incident: str) -> Case:
         """Returns the report with its reporter and handlers, all verified.

@@ -23,7 +23,7 @@ from .notices import OpenedNotice, read_notice
 from .paging import every
 from .public import Terms
 from .reading import require
-from .session import Session
+from .session import Session, on_latest
 
 DISCLOSURE: Final = "/meldbrug.disclosure.v1.ReaderService/"
 COORDINATION: Final = "/meldbrug.coordination.v1.ReaderService/"
@@ -122,13 +122,22 @@ class Receiving:
         """Acknowledges an opened notice.
 
         Raises:
-            Stale: the notice changed since `etag` was read; without one it is read first.
+            Stale: the notice changed since `etag` was read; without one the newest is used.
         """
-        request = coordination.AcknowledgeNoticeRequest(
-            notice=notice, etag=etag or (await self.stub(notice)).etag, request_id=new_request_id()
-        )
-        answer = await self._coordinate("AcknowledgeNotice", request, coordination.AcknowledgeNoticeResponse)
-        return answer.notice
+
+        async def newest() -> str:
+            return (await self.stub(notice)).etag
+
+        async def act(read: str) -> coordination_pb2.Stub:
+            request = coordination.AcknowledgeNoticeRequest(
+                notice=notice, etag=read, request_id=new_request_id()
+            )
+            answer = await self._coordinate(
+                "AcknowledgeNotice", request, coordination.AcknowledgeNoticeResponse
+            )
+            return answer.notice
+
+        return await on_latest(etag, newest, act)
 
     async def _answer(
         self, notice: str, terms: Terms, decline_reason: common.DeclineReason.ValueType

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from google.protobuf.message import Message
 
@@ -17,11 +18,32 @@ from meldbrug.directory.v1 import directory_service_pb2 as service
 from .book import Book
 from .circle import Circle
 from .connection import Connection, Credentials, M
+from .errors import Stale
 from .paging import every
 from .reading import Eyes
 
 MEMBERS: Final = "/meldbrug.directory.v1.MemberService/"
 KEYS_AT_A_TIME: Final = 64
+READS: Final = 5
+"""How often the newest etag is read before giving up on a resource that keeps changing."""
+
+T = TypeVar("T")
+
+
+async def on_latest(
+    etag: str | None, newest: Callable[[], Awaitable[str]], act: Callable[[str], Awaitable[T]]
+) -> T:
+    """Acts on the etag that the caller read, or else on the newest, read again while it changes.
+
+    Raises:
+        Stale: the resource changed since the caller read it.
+    """
+    if etag is not None:
+        return await act(etag)
+    for _ in range(READS - 1):
+        with contextlib.suppress(Stale):
+            return await act(await newest())
+    return await act(await newest())
 
 
 class Session:
