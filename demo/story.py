@@ -5,6 +5,7 @@ Each actor is a client of its own, holding only its own keys.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -31,6 +32,7 @@ from meldbrug.client import (
 from meldbrug.common.v1.common_pb2 import (
     CATEGORY_SEXUAL_HARASSMENT_AND_INTIMIDATION,
     GROUND_REPORTER_CONSENT,
+    INCIDENT_STATE_ASSESSING,
     INCIDENT_STATE_SHARING_CONSIDERED,
     KIND_ACCOUNT,
     KIND_CONTEXT,
@@ -51,6 +53,9 @@ from meldbrug.crypto import keys_from, new_entropy, to_words
 
 TITLE = "veerpont"
 PERIOD = timedelta(days=90)
+PATIENCE_S = 15.0
+"""How long someone looks at an inbox before the story is broken."""
+POLL_S = 0.05
 NOBODY = "incidents/" + "a" * 26 + "/notices/" + "a" * 26
 """A notice that does not exist."""
 
@@ -92,6 +97,8 @@ class Story:
             self._broadcaster = await self._member("noorderlicht-contact")
             self._facility = await self._member("lichtbrug-contact")
             self._accused = await self._member("kade9-producent")
+            page = await self._broadcaster.reader.inbox_page()
+            self._watching = {self._broadcaster.kid: self._broadcaster.reader.watch(page.resume_token)}
             await self._report()
             await self._talk()
             await self._propose()
@@ -156,7 +163,9 @@ class Story:
     async def _talk(self) -> None:
         self._say.chapter(2, "The counsellor answers")
         handler = self._counsellor.handler
-        cases = [case async for case in handler.cases()]
+        async with asyncio.timeout(PATIENCE_S):
+            while not (cases := [case async for case in handler.cases()]):
+                await asyncio.sleep(POLL_S)
         self._say.expect(
             "The counsellor's list holds one case.",
             holds=[case.name for case in cases] == [self.told.incident],
@@ -180,6 +189,7 @@ class Story:
     async def _propose(self) -> None:
         self._say.chapter(3, "Two notices are proposed")
         handler = self._counsellor.handler
+        await handler.assess(self.told.incident, INCIDENT_STATE_ASSESSING)
         await handler.assess(self.told.incident, INCIDENT_STATE_SHARING_CONSIDERED)
         circle = await handler.circle(self.told.incident)
         broadcaster = self._sector.participation(TITLE, "noorderlicht")
@@ -247,7 +257,7 @@ class Story:
 
     async def _offer(self) -> None:
         self._say.chapter(5, "The broadcaster gets a stub")
-        [stub] = await self._inbox(self._broadcaster)
+        stub = await self._next(self._broadcaster)
         self._say.shows(
             "The broadcaster's compliance officer",
             described(stub),
@@ -310,7 +320,9 @@ class Story:
             f"The call took {self.told.withdrawal_ms:.0f} ms; an opening right after it is refused.",
             holds=await self._refused(self._broadcaster, self.told.to_broadcaster),
         )
-        [stub] = await self._tombstones(self._broadcaster)
+        stub = await self._next(self._broadcaster)
+        while not stub.tombstone:
+            stub = await self._next(self._broadcaster)
         self._say.shows(
             "The compliance officer", described(stub), note="a tombstone: copies are to be removed"
         )
@@ -333,7 +345,9 @@ class Story:
         )
         self._say.shows("The bystander", " ".join(to_words(entropy, "en")), note="a receipt, in English")
         point = await self._member("vuurtoren-admin")
-        cases = [case.name async for case in point.handler.cases()]
+        async with asyncio.timeout(PATIENCE_S):
+            while not (cases := [case.name async for case in point.handler.cases()]):
+                await asyncio.sleep(POLL_S)
         self._say.expect(
             "The independent point has the case; nobody else does.", holds=cases == [report.name]
         )
@@ -341,8 +355,10 @@ class Story:
     async def _inbox(self, member: MemberClient) -> list[Stub]:
         return [stub async for stub in member.reader.inbox()]
 
-    async def _tombstones(self, member: MemberClient) -> list[Stub]:
-        return [stub async for stub in member.reader.inbox() if stub.tombstone]
+    async def _next(self, member: MemberClient) -> Stub:
+        """Returns the next change that the member's open inbox shows by itself."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await anext(self._watching[member.kid])
 
     async def _refused(self, member: MemberClient, notice: str) -> bool:
         try:
