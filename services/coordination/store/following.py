@@ -50,12 +50,16 @@ DeliveryKey = tuple[str, str]
 
 @dataclass(slots=True)
 class World:
-    """An incident with all that hangs on it; `contents` are the digests of what was shown last."""
+    """An incident with all that hangs on it; `contents` are the digests of what was shown last.
+
+    `denied` is what the policy did not hold yet when a stream came to send it.
+    """
 
     incident: IncidentFacts
     notices: dict[str, NoticeFacts]
     deliveries: dict[DeliveryKey, DeliveryFacts]
     contents: dict[str | DeliveryKey, str]
+    denied: set[DeliveryKey]
     titles: dict[str, str] = field(default_factory=dict)
 
     def titles_of(self, notice: NoticeFacts) -> Titles:
@@ -70,9 +74,22 @@ async def versions(conn: AsyncConnection, names: Collection[str]) -> dict[str, i
     return {row.name: row.version for row in await conn.execute(query)}
 
 
-async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, periods: Periods) -> None:
-    """Takes over a snapshot, if it is newer than what stands."""
+async def apply(
+    conn: AsyncConnection, told: IncidentSnapshot, now: datetime, periods: Periods, *, informed: bool
+) -> None:
+    """Takes over a snapshot if it is newer than what stands.
+
+    Args:
+        conn: The transaction, under the incident's lock.
+        told: The snapshot.
+        now: The database's clock.
+        periods: How long clocks run.
+        informed: Whether disclosure said that the policy holds what it tells. Then whatever a stream came to
+            send too early is announced again, whether or not the snapshot is news.
+    """
     if (await versions(conn, [told.name])).get(told.name, -1) >= told.version:
+        if informed:
+            await settle(conn, told.name, now, periods, informed=True)
         return
     await _write_incident(conn, told)
     before = await _load(conn, told.name)
@@ -83,16 +100,7 @@ async def apply(conn: AsyncConnection, told: IncidentSnapshot, now: datetime, pe
         mine = {subject: entry for (name, subject), entry in before.deliveries.items() if name == notice.name}
         for subject, entry in delivered(notice, mine, now).items():
             deliveries[notice.name, subject] = entry
-    await settle(conn, told.name, now, periods, deliveries)
-
-
-async def announce_again(conn: AsyncConnection, incident: str, now: datetime) -> None:
-    """Moves what was ahead of the policy to the head of its inboxes, now that the policy holds it."""
-    mine = select(t.notices.c.name).filter_by(incident=incident)
-    denied = select(t.deliveries).where(t.deliveries.c.notice.in_(mine), t.deliveries.c.denied)
-    rows = {(row.notice, row.subject): row for row in await conn.execute(denied)}
-    deliveries = {key: delivery_facts(row) for key, row in rows.items()}
-    await _move(conn, deliveries, {key: row.content for key, row in rows.items()}, now)
+    await settle(conn, told.name, now, periods, deliveries, informed=informed)
 
 
 async def settle(
@@ -101,23 +109,26 @@ async def settle(
     now: datetime,
     periods: Periods,
     deliveries: Mapping[DeliveryKey, DeliveryFacts] | None = None,
+    *,
+    informed: bool = False,
 ) -> None:
     """Makes clocks, times of change and inboxes follow the facts, and rings for readers who see a change."""
     world = await _load(conn, incident)
-    wanted = world.deliveries if deliveries is None else dict(deliveries)
+    wanted = world.deliveries if deliveries is None else deliveries
     world.titles = await _titles(conn, world)
     clocks = _clocks(world, wanted, periods)
     await write_clocks(conn, await clocks_of(conn, [incident, *world.notices], None), clocks)
     await _touch(conn, world, clocks, now)
-    changed: dict[DeliveryKey, str] = {}
+    moved: dict[DeliveryKey, str] = {}
     for (name, subject), entry in wanted.items():
         notice, shared, own = world.notices[name], clocks[name, ""], clocks[name, subject]
         content = stub_view(notice, entry, world.titles_of(notice), shared, own, now).etag
-        if content != world.contents.get((name, subject)):
-            changed[name, subject] = content
+        again = informed and entry.live and (name, subject) in world.denied
+        if content != world.contents.get((name, subject)) or again:
+            moved[name, subject] = content
         elif entry != world.deliveries[name, subject]:
             await _write_delivery(conn, name, entry, {})
-    await _move(conn, wanted, changed, now)
+    await _move(conn, wanted, moved, now)
 
 
 async def _load(conn: AsyncConnection, incident: str) -> World:
@@ -133,6 +144,7 @@ async def _load(conn: AsyncConnection, incident: str) -> World:
         {notice.name: notice_facts(notice) for notice in notices},
         {(place.notice, place.subject): delivery_facts(place) for place in places},
         contents,
+        {(place.notice, place.subject) for place in places if place.denied},
     )
 
 
@@ -197,17 +209,17 @@ async def _write_notice(conn: AsyncConnection, incident: str, facts: NoticeFacts
 async def _move(
     conn: AsyncConnection,
     deliveries: Mapping[DeliveryKey, DeliveryFacts],
-    changed: Mapping[DeliveryKey, str],
+    moved: Mapping[DeliveryKey, str],
     now: datetime,
 ) -> None:
-    """Puts changed entries at the head of their readers' inboxes.
+    """Puts entries at the head of their readers' inboxes.
 
     A reader's row in `inboxes` stays locked until the commit, so a reader's numbers appear in their order:
     whoever has seen one has missed none below it. Readers are taken by name, so that no two of us wait in a
     circle.
     """
     by_reader: dict[str, list[str]] = defaultdict(list)
-    for name, subject in sorted(changed):
+    for name, subject in sorted(moved):
         by_reader[subject].append(name)
     for subject in sorted(by_reader):
         names = by_reader[subject]
@@ -217,7 +229,7 @@ async def _move(
         )
         last: int = (await conn.execute(counted.returning(t.inboxes.c.seq))).scalar_one()
         for seq, name in enumerate(names, last - len(names) + 1):
-            place = {"seq": seq, "update_time": now, "content": changed[name, subject], "denied": False}
+            place = {"seq": seq, "update_time": now, "content": moved[name, subject], "denied": False}
             await _write_delivery(conn, name, deliveries[name, subject], place)
         await conn.execute(select(func.pg_notify(CHANNEL, subject)))
 

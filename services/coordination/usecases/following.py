@@ -70,10 +70,7 @@ class Following:
         await self._learn_titles(told, budget_s / 2)
 
         async def unit(conn: AsyncConnection) -> None:
-            now = await app_now(conn)
-            await following.apply(conn, told, now, self._periods)
-            if informed:
-                await following.announce_again(conn, incident, now)
+            await following.apply(conn, told, await app_now(conn), self._periods, informed=informed)
 
         await self._database.run_unit(unit, lock=lock_on(incident))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,10 @@ from meldbrug.common.v1 import common_pb2 as common
 from services.coordination.domain.clocks import Periods
 from services.coordination.domain.facts import IncidentSnapshot
 from services.coordination.peers import snapshot_of
+from services.coordination.store import inbox
+from services.coordination.store.following import apply
 from services.coordination.usecases.following import Following
-from services.kernel.db import Database
+from services.kernel.db import Database, app_now
 from services.kernel.errors import Unavailable
 from tests.integration.coordination.harness import Case, Client, Snapshot, World, refusal
 
@@ -169,6 +172,32 @@ async def test_a_change_that_nobody_may_see_moves_nothing_but_the_version(
     assert after["incidents"][0][1] == before["incidents"][0][1] + 7
     after["incidents"] = before["incidents"]
     assert after == before
+
+
+async def test_a_readers_changes_appear_in_their_order_whoever_commits_last(
+    world: World, store: Database
+) -> None:
+    reader, cases = await world.reader(), [await world.case(tell=False) for _ in range(2)]
+    for case in cases:
+        await case.offer(reader, tell=False)
+        case.hold()
+    first, second = (snapshot_of(case.snapshot) for case in cases)
+
+    async with store.transaction() as conn:
+        await apply(conn, first, await app_now(conn), Periods(), informed=True)
+        other = asyncio.create_task(following(store, Told(cases[1].snapshot), Names()).inform(second.name))
+        done, _ = await asyncio.wait([other], timeout=0.3)
+        async with store.transaction() as looking:
+            assert await inbox.next_change(looking, reader.subject, 0) is None
+        assert not done
+    await other
+
+    async with store.transaction() as conn:
+        seen = [await inbox.next_change(conn, reader.subject, after) for after in (0, 1, 2)]
+    assert [(entry.seq, entry.view.name) for entry in seen if entry] == [
+        (1, first.notices[0].name),
+        (2, second.notices[0].name),
+    ]
 
 
 async def test_the_sweep_restores_what_lost_jobs_would_have_brought(world: World, store: Database) -> None:
