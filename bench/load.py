@@ -1,0 +1,97 @@
+"""Closed-loop load: prepared calls, sent one after another or by many at once."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import psutil
+
+Call = Callable[[], Awaitable[object]]
+Prepare = Callable[[int], list[Call]]
+"""Makes that many calls ready to send: bytes and tokens, so that only sending is measured."""
+
+
+@dataclass
+class Subject:
+    """Something to measure, with what its windows gave.
+
+    Attributes:
+        name: As shown.
+        prepare: Makes calls ready.
+        per_s: About how many a second one window may need at the most.
+    """
+
+    name: str
+    prepare: Prepare
+    per_s: int
+    seconds: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
+
+    @property
+    def p50_ms(self) -> float:
+        """Returns the median of single calls, one after another."""
+        return statistics.median(self.seconds) * 1000
+
+    @property
+    def rate(self) -> float:
+        """Returns the median of the windows' rates at saturation."""
+        return statistics.median(self.rates)
+
+
+async def one_by_one(subject: Subject, count: int) -> None:
+    """Measures `count` single calls."""
+    for call in subject.prepare(count):
+        began = time.perf_counter()
+        await call()
+        subject.seconds.append(time.perf_counter() - began)
+
+
+async def at_saturation(subject: Subject, window_s: float, at_once: int) -> int:
+    """Measures one window with `at_once` calls under way. Returns how many were answered."""
+    ready = iter(subject.prepare(math.ceil(subject.per_s * window_s)))
+    until = time.perf_counter() + window_s
+
+    async def worker() -> int:
+        done = 0
+        while time.perf_counter() < until and (call := next(ready, None)) is not None:
+            await call()
+            done += 1
+        return done
+
+    began = time.perf_counter()
+    answered = sum(await asyncio.gather(*(worker() for _ in range(at_once))))
+    took = time.perf_counter() - began
+    if took < window_s * 0.95:
+        raise RuntimeError(f"{subject.name}: prepared too few calls for a window")
+    subject.rates.append(answered / took)
+    return answered
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Returns the value that `share` of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """CPU seconds and resident bytes of processes with their children, by name."""
+
+    cpu_s: dict[str, float]
+    resident: dict[str, int]
+
+
+def usage(processes: dict[str, int]) -> Usage:
+    """Returns what these processes (name to pid) used so far, children included."""
+    cpu_s, resident = {}, {}
+    for name, pid in processes.items():
+        parent = psutil.Process(pid)
+        family = [parent, *parent.children(recursive=True)]
+        cpu_s[name] = sum(sum(process.cpu_times()[:2]) for process in family)
+        resident[name] = sum(process.memory_info().rss for process in family)
+    return Usage(cpu_s, resident)
