@@ -106,7 +106,7 @@ class Connection:
             NotReached: nobody answered in time.
         """
         body = request.SerializeToString(deterministic=True)
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, M] = self._channel(method).unary_unary(
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, M] = self.channel(method).unary_unary(
             method, response_deserializer=answer.FromString
         )
         until = elapsed_s() + within_s
@@ -143,7 +143,7 @@ class Connection:
             NotReached: the connection broke.
         """
         body = request.SerializeToString(deterministic=True)
-        call: grpc.aio.UnaryStreamMultiCallable[bytes, M] = self._channel(method).unary_stream(
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, M] = self.channel(method).unary_stream(
             method, response_deserializer=answer.FromString
         )
         running = call(body, timeout=within_s, metadata=self.metadata(method, body, credentials))
@@ -172,7 +172,12 @@ class Connection:
         )
         return (("authorization", f"Bearer {token}"),)
 
-    def _channel(self, method: str) -> grpc.aio.Channel:
+    def channel(self, method: str) -> grpc.aio.Channel:
+        """Returns the channel to the service that answers `method`.
+
+        Raises:
+            MeldbrugError: no address is configured for it.
+        """
         service = method.split(".")[1]
         if service not in self._by_service:
             raise MeldbrugError(f"no address is configured for {service}")
