@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
+import uvloop
 from google.protobuf import descriptor_pool
 from pydantic import ValidationError
 
-import services.coordination.app
-import services.directory.app
-import services.disclosure.app
+from services.coordination import app as coordination
 from services.coordination.config import CoordinationSettings
+from services.directory import app as directory
 from services.directory.config import DirectorySettings
+from services.disclosure import app as disclosure
 from services.disclosure.config import DisclosureSettings
 from services.health import serves
 from services.kernel import log
@@ -46,9 +47,9 @@ class Target:
 
 
 SERVICES = (
-    Target("directory", services.directory.app.build, DirectorySettings, 8101),
-    Target("disclosure", services.disclosure.app.build, DisclosureSettings, 8102),
-    Target("coordination", services.coordination.app.build, CoordinationSettings, 8103),
+    Target("directory", directory.build, DirectorySettings, 8101),
+    Target("disclosure", disclosure.build, DisclosureSettings, 8102),
+    Target("coordination", coordination.build, CoordinationSettings, 8103),
 )
 NAMES = tuple(target.name for target in SERVICES)
 ALL = "all"
@@ -91,6 +92,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("migrate", help="bring the database to this version").set_defaults(command=migrate)
     found = commands.add_parser("bootstrap", help="make a new installation, or complete it")
     found.add_argument("--keys", type=Path, required=True, help="folder for the keys that are made")
+    found.add_argument("--migrate", action="store_true", help="bring the database to this version first")
     found.add_argument("--root-key", type=Path, help="file with an existing secretariat root key")
     found.add_argument("--title", default="Secretariaat", help="name of the secretariat as shown")
     found.set_defaults(command=bootstrap)
@@ -103,7 +105,7 @@ def run(chosen: argparse.Namespace) -> None:
     settings = KernelSettings()
     log.configure(settings.log_level)
     builders = {target.name: target.build for target in SERVICES if {target.name, ALL} & set(chosen.names)}
-    asyncio.run(serve(settings, builders))
+    uvloop.run(serve(settings, builders))
 
 
 async def serve(settings: KernelSettings, builders: Mapping[str, Builder]) -> None:
@@ -150,14 +152,15 @@ def migrate(_chosen: argparse.Namespace) -> None:
 
 def bootstrap(chosen: argparse.Namespace) -> None:
     """Makes the installation and prints the settings that follow from it."""
-    from services.bootstrap import Plan, policy  # noqa: PLC0415 an SDK that running services never need
-    from services.bootstrap import bootstrap as make  # noqa: PLC0415 as above
+    from services.bootstrap import founding, policy  # noqa: PLC0415 an SDK that running services never need
 
+    if chosen.migrate:
+        migrate(chosen)
     token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
     engine = policy.Engine(
         required("OPENFGA__ADDRESS"), required("OPENFGA__HTTP_URL"), Path(token_file) if token_file else None
     )
-    plan = Plan(
+    plan = founding.Plan(
         database_url=required("DATABASE_URL"),
         engine=engine,
         keys=chosen.keys,
@@ -165,7 +168,8 @@ def bootstrap(chosen: argparse.Namespace) -> None:
         root_key=chosen.root_key,
         title=chosen.title,
     )
-    settings = "".join(f"{name}={value}\n" for name, value in asyncio.run(make(plan)).settings().items())
+    made = asyncio.run(founding.bootstrap(plan)).settings(chosen.keys.resolve())
+    settings = "".join(f"{name}={value}\n" for name, value in made.items())
     (chosen.keys / "installation.env").write_text(settings)
     print(settings, end="")
 
