@@ -157,9 +157,11 @@ class Run:
     def show(self, console: Console) -> None:
         """Prints what was found, with what was to be reached."""
         console.print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
-        sides = Table("side by side", "p50", "at once 16", title_justify="left")
+        sides = Table("side by side", "p50", "16 at once", "turned away")
         for subject in self.subjects:
-            sides.add_row(subject.name, f"{subject.p50_ms:.2f} ms", f"{subject.rate:,.0f}/s")
+            sides.add_row(
+                subject.name, f"{subject.p50_ms:.2f} ms", f"{subject.rate:,.0f}/s", str(subject.turned_away)
+            )
         console.print(sides)
         table = Table("measure", "found", "to reach")
         for row in [*self._ratios(), *self._rows, *self._resources()]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+import grpc
 import psutil
 
 Call = Callable[[], Awaitable[object]]
@@ -24,6 +25,9 @@ class Subject:
         name: As shown.
         prepare: Makes calls ready.
         per_s: About how many a second one window may need at the most.
+        seconds: What single calls took.
+        rates: Calls a second of each window at saturation.
+        turned_away: Calls at saturation that were not answered; they count in no rate.
     """
 
     name: str
@@ -31,6 +35,7 @@ class Subject:
     per_s: int
     seconds: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
+    turned_away: int = 0
 
     @property
     def p50_ms(self) -> float:
@@ -59,8 +64,11 @@ async def at_saturation(subject: Subject, window_s: float, at_once: int) -> int:
     async def worker() -> int:
         done = 0
         while time.perf_counter() < until and (call := next(ready, None)) is not None:
-            await call()
-            done += 1
+            try:
+                await call()
+                done += 1
+            except grpc.aio.AioRpcError:
+                subject.turned_away += 1
         return done
 
     began = time.perf_counter()
