@@ -1,0 +1,1 @@
+"""The `meldbrug` command: one program for reporters, handlers, readers and admins."""

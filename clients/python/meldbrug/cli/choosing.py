@@ -1,0 +1,117 @@
+"""Choosing people and organisations from a circle, by number, name or fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from meldbrug.client import Circle, Person
+
+from .output import Screen
+from .problems import Problem
+from .showing import person_data
+
+MIN_FINGERPRINT: Final = 8
+"""So many characters of a fingerprint tell people of one circle apart."""
+
+
+def show_circle(screen: Screen, circle: Circle, chosen: Iterable[str] = ()) -> None:
+    """Shows who takes part, who takes reports and who would receive notices; systems are marked."""
+    counsellors, contacts = circle.counsellors(), circle.safety_contacts()
+    organisations = [(item.name, item.title) for item in circle.served.organisations]
+    content = {
+        "production": circle.production,
+        "title": circle.served.production.title,
+        "organisations": [{"name": name, "title": title} for name, title in organisations],
+        "counsellors": [person_data(person) for person in counsellors],
+        "safetyContacts": [person_data(person) for person in contacts],
+        "chosen": sorted(chosen),
+    }
+    if screen.data(content):
+        return
+    if circle.served.production.title:
+        screen.line(circle.served.production.title, style="bold")
+    screen.word("circle-organisations")
+    screen.table(
+        ("number", "organisation"),
+        [(str(number), title) for number, (_, title) in enumerate(organisations, 1)],
+    )
+    screen.word("circle-counsellors")
+    _people(screen, counsellors, 1, set(chosen))
+    screen.word("circle-contacts")
+    _people(screen, contacts, len(counsellors) + 1, set())
+
+
+def chosen_people(circle: Circle, asked: Sequence[str]) -> list[Person]:
+    """Returns the counsellors that were asked for.
+
+    Raises:
+        Problem: nobody, or more than one, is meant.
+    """
+    return [_one(circle.counsellors(), choice) for choice in asked]
+
+
+def chosen_contacts(circle: Circle, participation: str, asked: Sequence[str]) -> list[Person]:
+    """Returns safety contacts of a participation; all of them when none is asked for.
+
+    Raises:
+        Problem: nobody, or more than one, is meant.
+    """
+    contacts = circle.safety_contacts(participation)
+    return [_one(contacts, choice) for choice in asked] if asked else contacts
+
+
+def excluded_names(
+    circle: Circle, people: Sequence[str], organisations: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Returns resource names of people and organisations that were asked for.
+
+    Raises:
+        Problem: nobody, or more than one, is meant.
+    """
+    everyone = [*circle.counsellors(), *circle.safety_contacts()]
+    subjects = [_one(everyone, choice).member.subject for choice in people]
+    titles = {item.title: item.name for item in circle.served.organisations}
+    return list(dict.fromkeys(subjects)), [_named(titles, choice) for choice in organisations]
+
+
+def _people(screen: Screen, people: Sequence[Person], first: int, chosen: set[str]) -> None:
+    screen.table(
+        ("number", "name", "role", "organisation", "fingerprint-short"),
+        [
+            (
+                f"{number}{' ✓' if person.kid in chosen else ''}",
+                person.member.subject_name + (f" [{screen.words('system')}]" if person.is_system else ""),
+                person.appointment.role,
+                person.member.organisation_title,
+                person.kid[:MIN_FINGERPRINT],
+            )
+            for number, person in enumerate(people, first)
+        ],
+    )
+
+
+def _one(people: Sequence[Person], choice: str) -> Person:
+    if choice.isdigit() and 1 <= int(choice) <= len(people):
+        return people[int(choice) - 1]
+    found = [person for person in people if _is_meant(person, choice)]
+    # The same person may hold two roles; then either is meant.
+    if len({person.kid for person in found}) != 1:
+        raise Problem(f"{'nobody' if not found else 'more than one'} in the list is {choice!r}")
+    return found[0]
+
+
+def _is_meant(person: Person, choice: str) -> bool:
+    wanted = choice.casefold()
+    by_name = wanted in {person.member.subject_name.casefold(), person.appointment.role.casefold()}
+    return by_name or (len(wanted) >= MIN_FINGERPRINT and person.kid.startswith(wanted))
+
+
+def _named(titles: dict[str, str], choice: str) -> str:
+    names = list(titles.items())
+    if choice.isdigit() and 1 <= int(choice) <= len(names):
+        return names[int(choice) - 1][1]
+    for title, name in names:
+        if choice.casefold() in {title.casefold(), name}:
+            return name
+    raise Problem(f"no organisation in the list is {choice!r}")
