@@ -12,6 +12,7 @@ from openfga_sdk.credentials import CredentialConfiguration, Credentials
 from openfga_sdk.models import WriteAuthorizationModelRequest
 from openfga_sdk.sync import OpenFgaClient
 
+from services.bootstrap.installation import Model
 from services.kernel.openfga.adapter import OpenFGA, Probe
 
 MODEL_FILE = Path(__file__).resolve().parents[2] / "policy" / "model.json"
@@ -32,15 +33,6 @@ class Engine:
     def token(self) -> str:
         """The preshared key; empty when the engine wants none."""
         return self.token_file.read_text().strip() if self.token_file else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A store with a model in it; `digest` is of the file that the model was written from."""
-
-    store_id: str
-    model_id: str
-    digest: str
 
 
 def ensure_model(engine: Engine, former: Model | None = None) -> Model:

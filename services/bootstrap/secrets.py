@@ -1,13 +1,12 @@
-"""Secrets as files: hex in one line, readable by their owner only, made once."""
+"""Keys as files, in hex: signing seed, then sealing seed."""
 
 from __future__ import annotations
 
 import base64
-import os
-import secrets
 from pathlib import Path
 
 from meldbrug.crypto.keys import SecretKeys
+from services.bootstrap.files import hex_secret
 
 SEED_BYTES = 32
 
@@ -21,19 +20,3 @@ def key_pair(path: Path) -> SecretKeys:
 def public_text(keys: SecretKeys) -> str:
     """Returns the public half as the setting SERVICE_KEYS wants it."""
     return base64.b64encode(keys.public.signing + keys.public.sealing).decode()
-
-
-def hex_secret(path: Path, size: int) -> str:
-    """Returns the secret of `size` bytes kept at `path`, in hex; made at first use."""
-    if not path.exists():
-        write_private(path, secrets.token_hex(size) + "\n")
-    return path.read_text().strip()
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes `text` to `path` in one step, readable by the owner only."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)

@@ -14,7 +14,6 @@ from demo.narration import Narrator, StoryBroken
 from demo.seed import Sector, settle
 from demo.story import Story
 from meldbrug.client import Connection
-from services.__main__ import NAMES
 from services.bootstrap.secrets import key_pair
 from services.stack.folder import Endpoints, throw_away
 from services.stack.processes import StackError, free_port
@@ -57,7 +56,7 @@ def run(home: Path) -> int:
     metrics = f"127.0.0.1:{free_port()}"
     env = {"MELDBRUG_REFLECTION": "true", "MELDBRUG_METRICS_LISTEN": metrics}
     try:
-        with Stack(home, NAMES, env=env, report=say, tools_folder=TOOLS) as stack:
+        with Stack(home, env=env, report=say, tools_folder=TOOLS) as stack:
             asyncio.run(settled(stack.endpoints, home))
             say(f"Ready in {time.monotonic() - started:.1f} s.\n{directions(home, stack.endpoints, metrics)}")
             watch(stack)
@@ -92,7 +91,7 @@ def show(home: Path) -> int:
     try:
         with (
             throw_away(home, "demo") as folder,
-            Stack(folder, NAMES, report=say, tools_folder=TOOLS) as stack,
+            Stack(folder, report=say, tools_folder=TOOLS) as stack,
         ):
             asyncio.run(play(stack.endpoints, folder))
     except KeyboardInterrupt:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
+from services.bootstrap.files import write_private
 from services.stack.processes import POLL_S, STOP_S, StackError
 from services.stack.reaper import is_alive
 
@@ -134,14 +135,14 @@ def throw_away(home: Path, prefix: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        os.close(descriptor)
         shutil.rmtree(folder)
+        os.close(descriptor)  # Only now: until then nobody else may remove it.
 
 
 def remove_unused(folder: Path) -> None:
     """Removes a throw-away folder unless the process that made it still runs."""
     with contextlib.suppress(FileNotFoundError):
-        descriptor = os.open(folder / "in-use", os.O_RDWR | os.O_CREAT, PRIVATE)
+        descriptor = os.open(folder / "in-use", os.O_RDWR)
         if locked(descriptor):
             shutil.rmtree(folder)
         os.close(descriptor)
@@ -154,12 +155,3 @@ def locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes `text` to `path` in one step, readable by the owner only."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)

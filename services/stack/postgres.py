@@ -12,8 +12,9 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from services.bootstrap.files import write_private
 from services.stack import account
-from services.stack.folder import Folder, write_private
+from services.stack.folder import Folder
 from services.stack.processes import Child, StackError, Supervisor, free_port, run
 
 OWNER = "meldbrug"

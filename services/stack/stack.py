@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -14,15 +14,23 @@ from typing import Self
 
 import grpc
 
-from services.bootstrap import Installation, Plan, bootstrap, policy
+from services.bootstrap.installation import ROOT_KEY, Installation
 from services.health import serves
-from services.kernel.migrations import upgrade
 from services.stack.backends import Backends, quiet
 from services.stack.folder import Endpoints
-from services.stack.processes import Child, free_port
+from services.stack.processes import Child, free_port, run
 
 ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = "all"
+# What an installation is prepared from; when none of it changed, a start need not load it.
+PREPARED_FROM = (
+    "policy/model.json",
+    "services/__main__.py",
+    "services/bootstrap/*.py",
+    "services/kernel/*.sql",
+    "services/kernel/migrations.py",
+    "services/*/migrations/**/*.py",
+)
 
 
 class Stack:
@@ -31,7 +39,6 @@ class Stack:
     def __init__(
         self,
         folder: Path,
-        services: tuple[str, ...],
         *,
         one_process: bool = True,
         env: Mapping[str, str] | None = None,
@@ -42,30 +49,31 @@ class Stack:
 
         Args:
             folder: where data, keys, logs and `endpoints.json` live.
-            services: the names of the services.
             one_process: False gives each service a process of its own.
             env: settings that every service process gets besides, such as test switches.
             report: told in one line what is being done.
             tools_folder: where the OpenFGA binary is kept, for a throw-away `folder`.
         """
         self.backends = Backends(folder, report, tools_folder=tools_folder)
-        self._services, self._env, self._report = services, dict(env or {}), report
-        self._hosts = dict.fromkeys(services, TOGETHER) if one_process else {name: name for name in services}
+        self._one_process, self._env, self._report = one_process, dict(env or {}), report
+        self._hosts: dict[str, str] = {}
         self._children: dict[str, Child] = {}
 
     def __enter__(self) -> Self:
         """Starts everything, on data that is made at first use and migrated, and returns when all serves."""
         with contextlib.ExitStack() as undo:
             undo.enter_context(self.backends)
-            for name in self._services:
-                upgrade(self.backends.database_url, name)
-            installation = asyncio.run(bootstrap(self._plan()))
+            self._prepare()
+            keys = self.backends.folder.keys
+            self.installation = Installation.read(keys)
+            self._hosts = {
+                name: TOGETHER if self._one_process else name for name in self.installation.service_keys
+            }
             former = self._former_addresses()
             ports = {host: free_port(former.get(host)) for host in dict.fromkeys(self._hosts.values())}
             self.addresses = {name: f"127.0.0.1:{ports[host]}" for name, host in self._hosts.items()}
-            self.endpoints = self._endpoints(installation)
+            self.endpoints = self._endpoints()
             self.endpoints.write(self.backends.folder.path)
-            self._settings = self._service_settings(installation)
             for host in ports:
                 self._launch(host, {})
             for host in ports:
@@ -110,48 +118,60 @@ class Stack:
         """Returns the log of the process that hosts a service."""
         return self.process(service).log
 
-    def _plan(self) -> Plan:
-        openfga = self.backends.openfga
-        return Plan(
-            database_url=self.backends.database_url,
-            engine=policy.Engine(openfga.grpc_address, openfga.http_url, openfga.token_path),
-            keys=self.backends.folder.keys,
-            services=self._services,
-        )
+    def _prepare(self) -> None:
+        """Migrates and bootstraps in a process of its own, unless done from exactly today's sources."""
+        folder = self.backends.folder
+        done, wanted = folder.path / "prepared", fingerprint()
+        if done.exists() and done.read_text() == wanted:
+            return
+        self._report("Preparing the database and the policy engine")
+        command: list[str | Path] = [
+            sys.executable,
+            "-m",
+            "services",
+            "bootstrap",
+            "--migrate",
+            "--keys",
+            folder.keys,
+        ]
+        run(command, "Preparing the installation", cwd=ROOT, env=self._outside())
+        done.write_text(wanted)
 
-    def _endpoints(self, installation: Installation) -> Endpoints:
+    def _outside(self) -> dict[str, str]:
+        """Returns the settings that say where everything is; those of this process itself stay here."""
         openfga = self.backends.openfga
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MELDBRUG_")},
+            "MELDBRUG_DATABASE_URL": self.backends.database_url,
+            "MELDBRUG_OPENFGA__ADDRESS": openfga.grpc_address,
+            "MELDBRUG_OPENFGA__HTTP_URL": openfga.http_url,
+            "MELDBRUG_OPENFGA__TOKEN_FILE": str(openfga.token_path),
+        }
+
+    def _endpoints(self) -> Endpoints:
+        openfga, made = self.backends.openfga, self.installation
         return Endpoints(
-            installation=installation.installation,
-            secretariat=installation.organisation,
-            secretariat_member=installation.member,
-            secretariat_key_path=installation.root_key_file,
+            installation=made.installation,
+            secretariat=made.organisation,
+            secretariat_member=made.member,
+            secretariat_key_path=str(self.backends.folder.keys / ROOT_KEY),
             services=self.addresses,
             database_url=self.backends.database_url,
             openfga_http_url=openfga.http_url,
             openfga_grpc_address=openfga.grpc_address,
             openfga_token_path=str(openfga.token_path),
-            openfga_store_id=installation.model.store_id,
-            openfga_model_id=installation.model.model_id,
+            openfga_store_id=made.model.store_id,
+            openfga_model_id=made.model.model_id,
         )
-
-    def _service_settings(self, installation: Installation) -> dict[str, str]:
-        """Returns what every service process needs; settings that this process happens to have stay here."""
-        return {
-            **{name: value for name, value in os.environ.items() if not name.startswith("MELDBRUG_")},
-            **installation.settings(),
-            "MELDBRUG_DATABASE_URL": self.backends.database_url,
-            "MELDBRUG_OPENFGA__ADDRESS": self.backends.openfga.grpc_address,
-            "MELDBRUG_OPENFGA__HTTP_URL": self.backends.openfga.http_url,
-        }
 
     def _launch(self, host: str, extra: Mapping[str, str]) -> None:
         address = next(self.addresses[name] for name, where in self._hosts.items() if where == host)
         peers = {name: place for name, place in self.addresses.items() if self._hosts[name] != host}
         own = {"MELDBRUG_LISTEN": address, "MELDBRUG_PEERS": json.dumps(peers)}
-        env = {**self._settings, **own, **self._env, **extra}
+        made = self.installation.settings(self.backends.folder.keys)
+        env = {**self._outside(), **made, **own, **self._env, **extra}
         log = self.backends.folder.logs / f"{host}.log"
-        command = [sys.executable, "-m", "services", "run", host]
+        command: list[str | Path] = [sys.executable, "-m", "services", "run", host]
         self._children[host] = self.backends.supervisor.start(host, command, log, env=env, folder=ROOT)
 
     def _await(self, host: str) -> None:
@@ -171,3 +191,12 @@ class Stack:
             for name, place in former.items()
             if name in self._hosts
         }
+
+
+def fingerprint() -> str:
+    """Returns the digest of what an installation is prepared from."""
+    digest = hashlib.sha256()
+    for pattern in PREPARED_FROM:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
+import functools
 import itertools
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from services.stack import Backends
 from services.stack.folder import throw_away
-
-if TYPE_CHECKING:
-    from services.stack.stack import Stack
+from services.stack.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / ".stack"
 TOOLS = STACK / "tools"
 NUMBERS = itertools.count(1)
+AT_EXIT = contextlib.ExitStack()
+atexit.register(AT_EXIT.close)
 
 
 @contextmanager
@@ -43,11 +46,23 @@ def running_stack(*, one_process: bool, env: Mapping[str, str] | None = None) ->
         one_process: False gives each service a process of its own.
         env: settings besides, such as `{"MELDBRUG_TEST_SWITCHES": "true", "MELDBRUG_TEST_CLOCK": "true"}`.
     """
-    from services.__main__ import NAMES
-    from services.stack.stack import Stack
-
     with (
         throw_away_folder() as folder,
-        Stack(folder, NAMES, one_process=one_process, env=env, tools_folder=TOOLS) as stack,
+        Stack(copied(prepared(), folder), one_process=one_process, env=env, tools_folder=TOOLS) as stack,
     ):
         yield stack
+
+
+def copied(source: Path, folder: Path) -> Path:
+    """Returns a copy of a stopped stack's folder, with the owners of its files."""
+    target = folder / "stack"
+    subprocess.run(["cp", "-a", source, target], check=True)
+    return target
+
+
+@functools.cache
+def prepared() -> Path:
+    """Returns the folder of a stopped stack that is migrated and bootstrapped, made once in a run of the tests."""
+    folder = AT_EXIT.enter_context(throw_away_folder()) / "stack"
+    with Stack(folder, tools_folder=TOOLS):
+        return folder

@@ -151,6 +151,7 @@ def test_as_root_a_closed_folder_stays_closed():
 
 def test_what_a_killed_run_left_is_removed_and_what_is_in_use_is_not(tmp_path: Path):
     (tmp_path / "demo-left" / "postgres").mkdir(parents=True)
+    (tmp_path / "demo-left" / "in-use").touch()
     (tmp_path / "other").mkdir()
 
     with throw_away(tmp_path, "demo") as first, throw_away(tmp_path, "demo") as second:

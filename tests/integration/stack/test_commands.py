@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from services.__main__ import NAMES, config_schema
+from services.__main__ import NAMES, config_schema, main
 from services.bootstrap.policy import Engine
 from tests.support.stack import ROOT
+
+Run = Callable[..., tuple[int, str]]
 
 
 def services(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -53,31 +56,68 @@ def referred(setting: dict[str, object]) -> dict[str, object]:
     return {"description": ""} if "$ref" in setting or "allOf" in setting else {}
 
 
-def test_a_missing_setting_is_named():
-    said = services("run", "all")
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs one command in this process with these settings only; returns its exit code and complaint."""
+    for name in os.environ:
+        if name.startswith("MELDBRUG_"):
+            monkeypatch.delenv(name)
 
-    assert said.returncode == 2
-    assert "wrong setting: MELDBRUG_INSTALLATION: Field required" in said.stderr.splitlines()
-    assert "Traceback" not in said.stderr
+    def command(*arguments: str, **settings: str) -> tuple[int, str]:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"MELDBRUG_{name}", value)
+        return main(arguments), capsys.readouterr().err
 
-
-def test_a_wrong_setting_is_named_and_its_value_is_not():
-    said = services("run", "all", INSTALLATION="something-secret")
-
-    assert said.returncode == 2
-    assert "MELDBRUG_INSTALLATION" in said.stderr
-    assert "something-secret" not in said.stderr
-
-
-def test_a_mistyped_setting_is_named():
-    said = services("run", "all", REFUSAL_FLOR_MS="250")
-
-    assert said.returncode == 2
-    assert "MELDBRUG_REFUSAL_FLOR_MS is not a setting" in said.stderr
+    return command
 
 
-def test_an_unknown_service_is_refused():
-    assert services("run", "ledgers").returncode == 2
+def test_a_missing_setting_is_named(run: Run):
+    code, complaint = run("run", "all")
+
+    assert code == 2
+    assert "wrong setting: MELDBRUG_INSTALLATION: Field required" in complaint.splitlines()
+
+
+def test_a_wrong_setting_is_named_and_its_value_is_not(run: Run):
+    code, complaint = run("run", "all", INSTALLATION="something-secret")
+
+    assert code == 2
+    assert "MELDBRUG_INSTALLATION" in complaint
+    assert "something-secret" not in complaint
+
+
+def test_a_mistyped_setting_is_named(run: Run):
+    assert run("run", "all", REFUSAL_FLOR_MS="250") == (
+        2,
+        "wrong setting: MELDBRUG_REFUSAL_FLOR_MS is not a setting\n",
+    )
+
+
+def test_an_unknown_service_is_refused(run: Run):
+    with pytest.raises(SystemExit) as refused:
+        run("run", "ledgers")
+
+    assert refused.value.code == 2
+
+
+def test_settings_may_come_from_a_file(run: Run, tmp_path: Path):
+    (tmp_path / "settings").write_text("# made by bootstrap\nMELDBRUG_REFUSAL_FLOR_MS=250\n")
+
+    code, complaint = run("--env-file", str(tmp_path / "settings"), "run", "all", REFUSAL_FLOR_MS="")
+
+    assert code == 2
+    assert "MELDBRUG_REFUSAL_FLOR_MS" in complaint
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "OPENFGA__ADDRESS", "OPENFGA__HTTP_URL"])
+def test_bootstrap_names_the_setting_it_misses(run: Run, name: str, tmp_path: Path):
+    settings = {"DATABASE_URL": "x", "OPENFGA__ADDRESS": "x", "OPENFGA__HTTP_URL": "x"}
+    del settings[name]
+
+    assert run("bootstrap", "--keys", str(tmp_path), **settings) == (
+        2,
+        f"wrong setting: MELDBRUG_{name} is missing\n",
+    )
 
 
 def test_migrate_may_be_repeated(empty_database: str):
@@ -121,14 +161,3 @@ def test_bootstrap_refuses_a_database_of_another_root(database: str, policy_engi
 
     assert said.returncode == 2
     assert "another root key" in said.stderr
-
-
-@pytest.mark.parametrize("name", ["DATABASE_URL", "OPENFGA__ADDRESS", "OPENFGA__HTTP_URL"])
-def test_bootstrap_names_the_setting_it_misses(name: str, tmp_path: Path):
-    settings = {"DATABASE_URL": "x", "OPENFGA__ADDRESS": "x", "OPENFGA__HTTP_URL": "x"}
-    del settings[name]
-
-    said = services("bootstrap", "--keys", str(tmp_path), **settings)
-
-    assert said.returncode == 2
-    assert f"MELDBRUG_{name} is missing" in said.stderr

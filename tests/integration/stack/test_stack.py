@@ -54,10 +54,10 @@ def test_a_killed_service_comes_back_at_the_same_address():
 
 def test_from_the_second_time_it_serves_within_five_seconds_at_the_same_addresses():
     with throw_away_folder() as folder:
-        with Stack(folder, NAMES, tools_folder=TOOLS) as stack:
+        with Stack(folder, tools_folder=TOOLS) as stack:
             before = stack.endpoints
         started = time.monotonic()
-        with Stack(folder, NAMES, tools_folder=TOOLS) as stack:
+        with Stack(folder, tools_folder=TOOLS) as stack:
             took = time.monotonic() - started
 
             assert stack.endpoints == before

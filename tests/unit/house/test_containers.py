@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
 from services.__main__ import NAMES, SERVICES, parser, refuse_unknown
-from services.bootstrap import Installation
-from services.bootstrap.policy import Model
+from services.bootstrap.installation import Installation, Model
 from services.kernel.config import KernelSettings
 from services.stack import environment, openfga, tools
 from tests.support.stack import ROOT
@@ -72,11 +72,8 @@ def test_the_settings_of_a_service_are_whole_and_known(name: str, monkeypatch: p
         member="members/x",
         model=Model("store", "model", "digest"),
         service_keys={},
-        keys="/keys",
-        token_file="",
-        root_key_file="/root-key/secretariat.key",
     )
-    environment_of_container = given(name) | made.settings()
+    environment_of_container = given(name) | made.settings(Path("/keys"))
     for key, value in environment_of_container.items():
         monkeypatch.setenv(key, value)
 
