@@ -85,9 +85,8 @@ class Answering:
             raise InvalidArgument("STATEMENT_FOREIGN")
         if answer.participation != stub.recipient:
             raise InvalidArgument("RECIPIENT_MISMATCH")
-        terms = self._deps.terms
-        is_current = answer.terms_version == stub.terms_version == terms.version
-        if not is_current or answer.terms_digest not in terms.digests():
+        is_current = self._deps.terms.is_text(answer.terms_version, answer.terms_digest)
+        if not is_current or answer.terms_version != stub.terms_version:
             raise InvalidArgument("TERMS_MISMATCH")
         return answer
 

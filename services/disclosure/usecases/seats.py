@@ -53,10 +53,14 @@ class Seats:
         rewrap = self._spoken(request.rewrap, call.actor)
         _require_wraps(rewrap, request.wraps)
 
-        async def work(conn: AsyncConnection) -> None:
+        async def standing(conn: AsyncConnection) -> seats.SeatRow:
             seat = await seats.live(conn, rewrap.grant, call.actor.kid, call.actor.subject)
             if seat is None or seat.incident != rewrap.incident:
                 raise NotPermitted
+            return seat
+
+        async def work(conn: AsyncConnection) -> None:
+            seat = await standing(conn)
             key = (call.actor.principal, call.method, request.request_id, call.body_sha256)
             if await remembered(conn, *key) is not None:
                 return
@@ -65,6 +69,9 @@ class Seats:
             await closings.rise(conn, rewrap.incident, epoch=True)
             await remember(conn, *key, b"")
 
+        # Before the lock too: who has no seat must not hold up those who have.
+        async with self._deps.database.transaction() as conn:
+            await standing(conn)
         await self._deps.database.run_unit(work, Lock(rewrap.incident))
         return rpc.RewrapSeatResponse()
 

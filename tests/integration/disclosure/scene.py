@@ -138,7 +138,15 @@ class Scene:
         self.incident = new("incidents")
         self.reporter = fresh_keys()
         self.handler = self.person(new("organisations"), new("participations"))
+        self.account = ""
         self._sequence = int(NOW.timestamp() * 1000)
+
+    def asking(self, authz: Authz) -> Scene:
+        """The same incident and people, with another policy engine."""
+        other = Scene(replace(self.deps, authz=authz, sync=PolicySync(self.database, authz)), self.told)
+        other.incident, other.reporter, other.handler = self.incident, self.reporter, self.handler
+        other.account, other._sequence = self.account, self._sequence + 1000
+        return other
 
     def person(self, organisation: str = "", participation: str = "") -> Person:
         return Person(organisation or new("organisations"), participation or new("participations"))
