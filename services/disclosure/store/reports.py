@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row, exists, func, literal, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.common.v1 import common_pb2
@@ -227,7 +227,7 @@ async def readable_sections(
     )
     newest_mine = (
         select(*_header())
-        .distinct(row.name)
+        .ext(distinct_on(row.name))
         .where(row.incident == grant.on.name, exists().where(mine))
         .order_by(row.name, row.version.desc())
         .subquery("newest_mine")

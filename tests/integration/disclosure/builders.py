@@ -1,4 +1,4 @@
-"""A small sector whose people act through the service's RPCs: real keys, real chains, real sealing and signing.
+"""A small sector whose people act through the service: real keys, real chains, real sealing and signing.
 
 Only the directory is a stand-in. It vouches with statements that its own secretariat and admins signed.
 """
