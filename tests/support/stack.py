@@ -62,7 +62,7 @@ def copied(source: Path, folder: Path) -> Path:
 
 @functools.cache
 def prepared() -> Path:
-    """Returns the folder of a stopped stack that is migrated and bootstrapped, made once in a run of the tests."""
+    """Returns the folder of a stopped stack that is migrated and bootstrapped, made once in a test run."""
     folder = AT_EXIT.enter_context(throw_away_folder()) / "stack"
     with Stack(folder, tools_folder=TOOLS):
         return folder
