@@ -186,11 +186,13 @@ class Stack:
             former = Endpoints.read(self.backends.folder.path).services
         except (OSError, ValueError, TypeError):
             return {}
-        return {
+        ports = {
             self._hosts[name]: int(place.rpartition(":")[2])
             for name, place in former.items()
             if name in self._hosts
         }
+        # Services that shared a process shared its port; a process each needs one each.
+        return ports if len(set(ports.values())) == len(ports) else {}
 
 
 def fingerprint() -> str:
