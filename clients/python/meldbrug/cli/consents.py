@@ -130,8 +130,7 @@ def withdraw(
         if reader or kind:
             found = await consents.preview(name, LANGUAGES[screen.words.language])
             readers, sections = list(_readers(found, reader or [])), list(_sections(found, kind or []))
-        if not screen.as_json:
-            screen.note("withdraw-limits")
+        screen.note("withdraw-limits")
         agreed(settings_of(context), screen.words("ask-withdraw"), yes=yes)
         answered = await consents.withdraw(name, reader_kids=readers, sections=sections)
         if not screen.data(_request_data(answered)):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from meldbrug.client import MeldbrugError
 from meldbrug.common.v1 import common_pb2 as common
 
-from .problems import Problem
 from .words import Language, Words
 
 LANGUAGE_NAMES: Final[dict[str, Language]] = {"nl": "nl", "en": "en"}
@@ -127,6 +127,7 @@ _LABELS: Final[dict[str, tuple[str, str]]] = {
     "CLOCK_KIND_RECALL_CONFIRMATION": ("kopieën weg", "copies removed"),
     "CAPACITY_COUNSELLOR": ("vertrouwenspersoon", "counsellor"),
     "CAPACITY_SAFETY_CONTACT": ("contactpersoon veiligheid", "safety contact"),
+    "STATE_ACKNOWLEDGED": ("bevestigd", "acknowledged"),
     "STATE_ACTIVE": ("actief", "active"),
     "STATE_SUSPENDED": ("geschorst", "suspended"),
     "STATE_LEFT": ("weg", "left"),
@@ -144,13 +145,20 @@ def label(words: Words, name: str) -> str:
     return words.choose(_LABELS[name]) if name in _LABELS else name
 
 
+def state_label(words: Words, state: str) -> str:
+    """Returns what a state that a refusal names is called; refusals name it without its prefix."""
+    prefixes = ("STATE_", "INCIDENT_STATE_", "NOTICE_STATE_")
+    known = [prefix + state for prefix in prefixes if prefix + state in _LABELS]
+    return label(words, known[0]) if known else state.lower().replace("_", " ")
+
+
 def kind_of(name: str) -> common.Kind.ValueType:
     """Returns the kind called `name` on the command line, such as `account` or `reporter-identity`.
 
     Raises:
-        Problem: there is none.
+        MeldbrugError: there is none.
     """
     wire_name = f"KIND_{name.upper().replace('-', '_')}"
     if name == "unspecified" or wire_name not in common.Kind.keys():  # noqa: SIM118 - an enum, not a dict
-        raise Problem(f"there is no kind called {name!r}")
+        raise MeldbrugError(f"there is no kind called {name!r}")
     return common.Kind.Value(wire_name)

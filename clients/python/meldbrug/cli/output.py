@@ -26,10 +26,13 @@ class Screen:
     """Where a command writes."""
 
     def __init__(self, settings: Settings) -> None:
-        """Writes to standard output; colours follow the terminal and `NO_COLOR`."""
+        """Writes to standard output; colours follow the terminal and `NO_COLOR`.
+
+        Where JSON is asked for, nothing else is written.
+        """
         self.words = settings.words
         self.as_json = settings.as_json
-        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+        self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True, quiet=settings.as_json)
 
     def data(self, content: Mapping[str, Any]) -> bool:
         """Writes JSON when that was asked for; tells whether it was."""

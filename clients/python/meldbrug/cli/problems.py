@@ -17,6 +17,7 @@ from meldbrug.client import (
 )
 from meldbrug.crypto import ChecksumMismatch, CryptoError, ReceiptError, UnknownWord, WordCount
 
+from .labels import state_label
 from .words import Words
 
 USAGE: Final = 2
@@ -67,13 +68,19 @@ def _said_by_server(error: Refused | NotReached | Unverified, words: Words) -> E
             return Ending(CLOSED, error.reason, words("not-permitted"))
         case Stale():
             return Ending(CHANGED, error.reason, words("changed-meanwhile"))
-        case NotReached():
-            return Ending(LATER, "NOT_REACHED", words("come-back-later"))
-        case Unavailable():
-            return Ending(LATER, error.reason, words("come-back-later"))
+        case NotReached() | Unavailable():
+            return Ending(LATER, getattr(error, "reason", "NOT_REACHED"), words("come-back-later"))
         case Unverified():
             return Ending(UNVERIFIED, "UNVERIFIED", words("does-not-verify", what=error.what))
+    if error.reason == "WRONG_STATE":
+        return Ending(CHANGED, error.reason, _state_sentence(error, words))
     return Ending(_code_of(error), error.reason, words("refused", sentence=str(error)))
+
+
+def _state_sentence(refusal: Refused, words: Words) -> str:
+    """Returns that it stands otherwise, and how, where the caller may see that."""
+    state = refusal.metadata.get("state", "")
+    return words("wrong-state-known", state=state_label(words, state)) if state else words("wrong-state")
 
 
 def receipt_sentence(error: ReceiptError, words: Words) -> str:

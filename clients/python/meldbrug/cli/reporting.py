@@ -144,8 +144,7 @@ def withdraw_report(
     """De hele melding intrekken / Take the whole report back."""
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
-        if not screen.as_json:
-            screen.note("withdraw-report-limits")
+        screen.note("withdraw-report-limits")
         agreed(settings_of(context), screen.words("ask-withdraw-report"), yes=yes)
         found = await reporter.withdraw_report()
         if not screen.data({"incident": found.name, "state": common.IncidentState.Name(found.state)}):

@@ -16,6 +16,14 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "Er is intussen iets veranderd. Kijk opnieuw en probeer het nog eens.",
         "Something changed meanwhile. Look again and repeat.",
     ),
+    "wrong-state": (
+        "Dat kan nu niet: het staat er anders voor.",
+        "That cannot be done now: things stand otherwise.",
+    ),
+    "wrong-state-known": (
+        "Dat kan nu niet: het staat op '{state}'.",
+        "That cannot be done now: it stands at '{state}'.",
+    ),
     "come-back-later": (
         "Er kwam geen antwoord. Er is niets kapot. Probeer het over een paar minuten opnieuw.",
         "There was no answer. Nothing is broken. Try again in a few minutes.",

@@ -1,0 +1,86 @@
+"""The `meldbrug` command in a process of its own, as a user starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.sector import World
+
+COMMAND = (sys.executable, "-W", "error", "-c", "from meldbrug.cli.app import main; main()")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The one JSON object that it wrote."""
+        assert self.code == 0, self.err
+        found = json.loads(self.out)
+        assert isinstance(found, dict)
+        return found
+
+    @property
+    def text(self) -> str:
+        """What it told a person."""
+        assert self.code == 0, self.err
+        return self.out
+
+
+class Terminal:
+    """A device with an installation configured."""
+
+    def __init__(self, world: World, home: Path) -> None:
+        self._world = world
+        self.home = home
+        self._addresses = [
+            item
+            for name, address in world.endpoints.services.items()
+            for item in ("--endpoint", f"{name}={address}")
+        ]
+
+    async def __call__(
+        self,
+        *arguments: str,
+        role: str = "",
+        receipt: str = "",
+        typed: str = "",
+        env: dict[str, str] | None = None,
+        installation: str = "",
+    ) -> Result:
+        """Runs a command; the receipt goes through a descriptor, what is typed through standard input."""
+        options = [*self._addresses, "--root", installation or self._world.endpoints.installation]
+        if role:
+            options += ["--key", str(self._world.sector.key_file(role))]
+        read_end, write_end = os.pipe()
+        os.write(write_end, f"{receipt}\n".encode())
+        os.close(write_end)
+        if receipt:
+            options += ["--receipt-fd", str(read_end)]
+        plain = {"PATH": os.environ["PATH"], "HOME": str(self.home), "COLUMNS": "200", "NO_COLOR": "1"}
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *options,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            pass_fds=(read_end,),
+            cwd=self.home,
+            env={**plain, **(env or {})},
+        )
+        out, err = await process.communicate(typed.encode())
+        os.close(read_end)
+        assert process.returncode is not None
+        return Result(process.returncode, out.decode(), err.decode())

@@ -1,0 +1,305 @@
+"""The command does the job of each user, on the real stack, in a process of its own."""
+
+# ruff: noqa: E501 - a command stands on a line
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from meldbrug.cli.problems import CHANGED, CLOSED, LOCAL, UNVERIFIED, USAGE
+from tests.integration.client.terminal import Terminal
+from tests.support.actors import Actors, until
+from tests.support.sector import World
+
+ACCOUNT = "Het overkwam mij, op de pont."
+SUMMARY = "Een samenvatting zonder namen."
+
+
+@pytest.fixture
+def wrote(tmp_path: Path):
+    def write(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+async def test_the_whole_job_of_each_user(  # noqa: PLR0915 - one story, told in order
+    terminal: Terminal, world: World, wrote
+) -> None:
+    code = world.sector.code("veerpont")
+    reported = (
+        await terminal(
+            "report", "--json", "--code", code, "--handler", "Vertrouwenspersoon", "--category", "harassment",
+            "--exclude-organisation", "Lichtbrug Facilitair", "--account-file", wrote("account", ACCOUNT),
+            "--lang", "nl",
+        )
+    ).json  # fmt: skip
+    incident, receipt = reported["incident"], reported["receipt"]
+    assert len(receipt.split()) == 12
+
+    async def listed() -> bool:
+        items = (await terminal("case", "list", "--json", role="duinroos-vp")).json["items"]
+        return incident in [item["name"] for item in items]
+
+    await until(listed)
+    acknowledged = await terminal("case", "acknowledge", incident, "--json", role="duinroos-vp")
+    assert acknowledged.json["state"] == "INCIDENT_STATE_ACKNOWLEDGED"
+    shown = await terminal("case", "show", incident, role="duinroos-vp", env={"LANG": "nl_NL.UTF-8"})
+    assert ACCOUNT in shown.text
+    assert "intimidatie" in shown.text
+    sent = await terminal("case", "message", incident, "--json", role="duinroos-vp", typed="Ben je veilig?")
+    assert sent.json["section"].startswith(incident)
+    too_early = await terminal(
+        "case", "assess", incident, "own-follow-up", role="duinroos-vp", env={"LANG": "en"}
+    )
+    assert too_early.code == CHANGED
+    assert "acknowledged" in too_early.err
+    await terminal("case", "assess", incident, "assessing", role="duinroos-vp")
+    assessed = await terminal("case", "assess", incident, "sharing-considered", "--json", role="duinroos-vp")
+    assert assessed.json["state"] == "INCIDENT_STATE_SHARING_CONSIDERED"
+    read = (await terminal("mailbox", "--json", receipt=receipt)).json["items"]
+    assert [(item["text"], item["role"]) for item in read] == [("Ben je veilig?", "Vertrouwenspersoon")]
+    await terminal("mailbox", "send", "--json", receipt=receipt, typed="Ja, morgen is hij er niet.")
+    proposed = await terminal(
+        "notice", "propose", incident, "--json", "--recipient", world.sector.participation("veerpont", "noorderlicht"),
+        "--until", "2027-05-01", "--reader", "Compliance officer", "--purpose", "protect-people",
+        "--summary-file", wrote("summary", SUMMARY), "--measures-file", wrote("measures", "Een tweede persoon."),
+        role="duinroos-vp", typed="Zonder hen kan het niet.",
+    )  # fmt: skip
+    notice = proposed.json["notice"]
+    preview = await terminal("consent", "preview", "1", "--lang", "nl", receipt=receipt)
+    assert SUMMARY in preview.text
+    assert "Compliance officer" in preview.text
+    assert "terugnemen" in preview.text
+    given = await terminal("consent", "give", notice, "--kind", "summary", "--yes", "--json", receipt=receipt)
+    assert given.json["answer"] == "ANSWER_GIVEN"
+
+    async def offered() -> bool:
+        items = (await terminal("inbox", "list", "--json", role="noorderlicht-contact")).json["items"]
+        return notice in [item["name"] for item in items]
+
+    await until(offered)
+    accepted = await terminal("notice", "accept", notice, "--yes", "--json", role="noorderlicht-contact")
+    assert accepted.json["state"] == "NOTICE_STATE_TERMS_ACCEPTED"
+    opened = (await terminal("notice", "open", notice, "--json", role="noorderlicht-contact")).json
+    assert [(text["kind"], text["text"]) for text in opened["texts"]] == [("KIND_SUMMARY", SUMMARY)]
+
+    async def acknowledged_too() -> bool:
+        answer = await terminal("notice", "acknowledge", notice, "--json", role="noorderlicht-contact")
+        return answer.code == 0
+
+    await until(acknowledged_too)
+    seen = (await terminal("openings", "--json", receipt=receipt)).json["items"]
+    assert "Omroep Noorderlicht" in {item["organisation"] for item in seen}
+    withdrawn = await terminal("consent", "withdraw", notice, "--yes", "--json", receipt=receipt)
+    assert withdrawn.json["answer"] == "ANSWER_WITHDRAWN"
+    closed = await terminal("notice", "open", notice, "--json", role="noorderlicht-contact")
+    assert (closed.code, json.loads(closed.err)["error"]["reason"]) == (CLOSED, "NOT_PERMITTED")
+    history = (await terminal("consent", "history", "--json", receipt=receipt)).json["items"]
+    assert [item["act"] for item in history] == ["withdrawal", "consent"]
+    stood = await terminal("notice", "list", incident, "--json", role="duinroos-vp")
+    assert [item["name"] for item in stood.json["items"]] == [notice]
+    status = await terminal("status", "--json", receipt=receipt)
+    assert status.json["incident"] == incident
+
+
+async def test_a_reporter_without_a_code_reaches_the_independent_point(terminal: Terminal, wrote) -> None:
+    reported = await terminal(
+        "report", "--standing", "--handler", "1", "--account-file", wrote("account", ACCOUNT), "--lang", "en"
+    )
+
+    assert "Write these 12 words down" in reported.text
+    assert "Lost is lost" in reported.text
+
+
+async def test_refusing_changing_the_intake_excluding_and_withdrawing(
+    terminal: Terminal, world: World, actors: Actors, wrote
+) -> None:
+    code = world.sector.code("veerpont")
+    reported = await terminal(
+        "report",
+        "--json",
+        "--code",
+        code,
+        "--handler",
+        "Vertrouwenspersoon",
+        "--account-file",
+        wrote("a", ACCOUNT),
+    )
+    receipt, incident = reported.json["receipt"], reported.json["incident"]
+    await until(lambda: _handles(terminal, incident, "duinroos-vp"))
+    recipient = world.sector.participation("veerpont", "kade9")
+    await terminal(
+        "notice", "propose", incident, "--recipient", recipient, "--until", "2027-01-31",
+        "--summary-file", wrote("s", SUMMARY), role="duinroos-vp", typed="Omdat het moet.",
+    )  # fmt: skip
+
+    refused = await terminal("consent", "refuse", "1", "--yes", "--json", receipt=receipt)
+    changed = await terminal(
+        "intake",
+        "change",
+        "--handler",
+        "Vertrouwenspersoon meldpunt",
+        "--share",
+        "--yes",
+        "--json",
+        receipt=receipt,
+    )
+    excluded = await terminal(
+        "exclude", "--organisation", "Kade Negen Film", "--yes", "--json", receipt=receipt
+    )
+    no_more = await terminal("case", "show", incident, "--json", role="duinroos-vp")
+    withdrawn = await terminal("withdraw-report", "--yes", "--json", receipt=receipt)
+    again = await terminal("mailbox", "send", "--json", receipt=receipt, typed="Nog iets.")
+
+    assert refused.json["answer"] == "ANSWER_REFUSED"
+    assert changed.json["names"] == ["Coördinator meldpunt"]
+    assert excluded.json["organisations"] == [world.sector.organisation("kade9")]
+    assert no_more.code == CLOSED
+    assert withdrawn.json["state"] == "INCIDENT_STATE_WITHDRAWN"
+    assert again.code == CHANGED
+
+
+async def test_a_new_member_is_invited_compared_appointed_and_removed(
+    terminal: Terminal, world: World, tmp_path: Path
+) -> None:
+    invited = (
+        await terminal("directory", "member", "invite", "Nachtopzichter", "--json", role="kade9-admin")
+    ).json
+    own = ("--key", str(tmp_path / "own.json"))
+    made = (await terminal("key", "create", "--no-passphrase", "--json", *own)).json
+    waiting = await terminal("directory", "accept-invitation", invited["code"], "--json", *own)
+    wrong = await terminal(
+        "directory",
+        "member",
+        "endorse",
+        invited["member"]["name"],
+        "--fingerprint",
+        "a" * 52,
+        role="kade9-admin",
+    )
+    endorsed = await terminal(
+        "directory", "member", "endorse", invited["member"]["name"], "--fingerprint", f" {made['kid']} ",
+        "--json", role="kade9-admin",
+    )  # fmt: skip
+    appointed = await terminal(
+        "directory", "role", "appoint", world.sector.participation("veerpont", "kade9"), made["kid"],
+        "--capacity", "safety-contact", "--role", "Nachtopzichter", "--json", role="kade9-admin",
+    )  # fmt: skip
+    rotated = await terminal("key", "rotate", "--no-passphrase", "--json", *own)
+    me = await terminal("directory", "me", "--json", *own)
+    removed = await terminal(
+        "directory", "member", "remove", invited["member"]["name"], "--yes", "--json", role="kade9-admin"
+    )
+
+    assert waiting.json["state"] == "STATE_KEY_PENDING"
+    assert wrong.code == UNVERIFIED
+    assert endorsed.json["state"] == "STATE_ACTIVE"
+    assert appointed.json["appointment"].startswith("appointments/")
+    assert rotated.json["before"] == made["kid"]
+    assert me.json["member"]["kid"] == rotated.json["kid"]
+    assert removed.json["state"] == "STATE_REMOVED"
+
+
+async def test_productions_and_participations_are_kept_by_their_admins(
+    terminal: Terminal, world: World
+) -> None:
+    made = await terminal(
+        "directory", "production", "register", "Kort Geding", "--start", "2026-12-01", "--end", "2027-02-01",
+        "--json", role="kade9-admin",
+    )  # fmt: skip
+    production = made.json["production"]
+    proposed = await terminal(
+        "directory", "participation", "propose", production["name"], world.sector.organisation("duinroos"),
+        "--json", role="kade9-admin",
+    )  # fmt: skip
+    name = proposed.json["name"]
+    accepted = await terminal("directory", "participation", "accept", name, "--json", role="duinroos-admin")
+    circle = await terminal("directory", "circle", production["name"], "--json", role="duinroos-admin")
+    new_code = await terminal(
+        "directory", "production", "new-code", production["name"], "--json", role="kade9-admin"
+    )
+    old = await terminal("directory", "code", production["code"], "--json")
+    now = await terminal("directory", "code", new_code.json["code"])
+    ended = await terminal(
+        "directory", "participation", "end", name, "--yes", "--json", role="duinroos-admin"
+    )
+    mine = await terminal("directory", "production", "list", role="kade9-admin")
+
+    assert accepted.json["state"] == "STATE_ACCEPTED"
+    assert "Duinroos Producties" in [item["title"] for item in circle.json["organisations"]]
+    assert old.code == CLOSED
+    assert "Kort Geding" in now.text
+    assert ended.json["state"] == "STATE_ENDED"
+    assert "Kort Geding" in mine.text
+
+
+async def test_the_secretariat_admits_and_endorses(terminal: Terminal, world: World, tmp_path: Path) -> None:
+    root = ("--key", str(tmp_path / "root.json"))
+    await terminal("key", "import", world.endpoints.secretariat_key_path, "--no-passphrase", "--json", *root)
+    admitted = (
+        await terminal(
+            "directory", "organisation", "admit", "Studio Zuidwal", "--kind", "producer", "--admin", "Zakelijk leider",
+            "--json", *root,
+        )
+    ).json  # fmt: skip
+    own = ("--key", str(tmp_path / "own.json"))
+    made = (await terminal("key", "create", "--no-passphrase", "--json", *own)).json
+    await terminal("directory", "accept-invitation", admitted["code"], "--json", *own)
+    pending = await terminal("directory", "organisation", "pending-admins", "--json", *root)
+    endorsed = await terminal(
+        "directory", "organisation", "endorse-admin", admitted["admin"]["name"], "--fingerprint", made["kid"],
+        "--json", *root,
+    )  # fmt: skip
+    suspended = await terminal(
+        "directory",
+        "organisation",
+        "set-state",
+        admitted["organisation"]["name"],
+        "suspended",
+        "--yes",
+        "--json",
+        *root,
+    )
+
+    assert admitted["admin"]["name"] in [item["name"] for item in pending.json["items"]]
+    assert endorsed.json["state"] == "STATE_ACTIVE"
+    assert suspended.json["state"] == "STATE_SUSPENDED"
+
+
+async def test_another_installation_than_the_pinned_one_is_not_used(terminal: Terminal, wrote) -> None:
+    refused = await terminal(
+        "report", "--standing", "--handler", "1", "--account-file", wrote("a", ACCOUNT), installation="b" * 52
+    )
+
+    assert refused.code == UNVERIFIED
+    assert ACCOUNT not in refused.out + refused.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "nl"),
+    [
+        ("zomer " * 11 + "zomr", "staat niet in de lijst"),
+        ("zomer " * 11 + "zomer", "Een van de woorden klopt niet."),
+        ("zomer", "dit zijn er 1"),
+    ],
+)
+async def test_a_mistyped_receipt_is_told_in_one_sentence(terminal: Terminal, typed: str, nl: str) -> None:
+    refused = await terminal("mailbox", "--lang", "nl", typed=f"{typed}\n")
+
+    assert refused.code == LOCAL
+    assert nl in refused.err
+    assert refused.err.count("\n") == 1
+
+
+async def test_a_receipt_is_never_an_argument(terminal: Terminal) -> None:
+    assert (await terminal("mailbox", "--receipt", "a b c")).code == USAGE
+
+
+async def _handles(terminal: Terminal, incident: str, role: str) -> bool:
+    items = (await terminal("case", "list", "--json", role=role)).json["items"]
+    return incident in [item["name"] for item in items]
