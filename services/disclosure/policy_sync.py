@@ -164,8 +164,8 @@ class PolicySync:
         What is under way when the time is over goes on by itself; cancelling a write half-way would leave
         open whether it happened.
         """
-        # Owned by `_running`; bounded by the limits of the engine's calls.
-        task = asyncio.create_task(self._try(incident))  # noqa: TID251
+        # Bounded by the limits of the engine's calls.
+        task = asyncio.create_task(self._try(incident))  # noqa: TID251  owned by `_running`
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.wait({task}, timeout=INLINE_S)

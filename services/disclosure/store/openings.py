@@ -14,7 +14,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import namedtuple_row
 
 from services.disclosure.domain import Door, NoticeState
-from services.disclosure.store.gates import OPEN, STANDING, Compiled
+from services.disclosure.store.gates import STANDING, Compiled
+from services.disclosure.store.releases import OPEN
 from services.kernel.authz import Grant
 from services.kernel.errors import Unavailable
 

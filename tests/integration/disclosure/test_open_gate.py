@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from services.disclosure.domain import CloseReason, ConsentState, Kind, NoticeState, Purpose
+from services.disclosure.domain import CloseReason, ConsentState, Door, Kind, NoticeState, Purpose
 from services.disclosure.store import tables as t
-from services.kernel.authz import Authz, Context, PolicyTuple, Question
+from services.disclosure.store.access import NoticeRef, Read
+from services.disclosure.store.openings import Verdict, let_out
+from services.kernel.authz import Authz, Context, PolicyTuple, Question, granted_by_record
 from services.kernel.errors import NotPermitted
 from tests.integration.disclosure.scene import HALF_A_YEAR, NOW, Notice, Person, Scene, new
 
@@ -183,6 +185,31 @@ async def test_any_one_rule_closes_it_while_the_engine_is_asked(
 
     await closed(scene, reader, notice)
     assert policy.asked == 1
+
+
+async def test_the_transaction_itself_holds_the_seat_to_its_person(
+    scene: Scene, reader: Person, notice: Notice
+) -> None:
+    """A grant for somebody else with the same key lets nothing out: the gate leans on no earlier look."""
+    (row,) = await scene.all(t.incidents, name=scene.incident)
+    values = {
+        "incident": scene.incident,
+        "notice": notice.name,
+        "kinds": [],
+        "purpose": Purpose.INFORM.value,
+        "request_id": "x",
+        "epoch": row.epoch,
+    }
+    for person, verdict in (
+        (Person(reader.organisation, reader.participation, keys=reader.keys), Verdict.CLOSED),
+        (reader, Verdict.LET_OUT),
+    ):
+        grant = granted_by_record(person.actor(), Read, NoticeRef(notice.name))
+        outcome = await scene.database.run_raw(
+            lambda driver, grant=grant: let_out(driver, grant, Door.READER, values, None)
+        )
+        assert outcome.verdict is verdict
+        assert bool(outcome.rows) == (verdict is Verdict.LET_OUT)
 
 
 HANDLER_RULES = (
