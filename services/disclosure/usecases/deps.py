@@ -49,6 +49,7 @@ class Terms:
         """Tells whether `digest` is that of the current terms in one of the languages."""
         return version == self.version and digest in map(terms_digest, self.texts.values())
 
+
 @dataclass(frozen=True, slots=True)
 class Deps:
     """Everything outside a use case that it works with; made once, in `app.py`."""

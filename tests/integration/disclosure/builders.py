@@ -254,7 +254,7 @@ class Caller:
         self.world, self._actor = world, actor
 
     async def call(self, method: str, request: Message) -> Any:
-        """Calls `Service/Method` with the request's rules already held, as the interceptor chain does."""
+        """Calls `Service/Method` as the chain does once the caller is known and the message is parsed."""
         service, _, name = method.partition("/")
         snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
         body = hashlib.sha256(request.SerializeToString(deterministic=True)).digest()
@@ -467,10 +467,7 @@ class Reporter(Caller):
             "valid_from": stamp(self.world.now()),
             "valid_until": asked.valid_until,
             "terms_version": self.world.deps.terms.version,
-            "wraps": [
-                said.WrapHash(reader_kid=one.reader_kid, section=one.section, wrap_digest=digest_of(one.wrap))
-                for one in wraps
-            ],
+            "wraps": self.hashes(wraps),
             "preview_digest": preview_digest(asked.notice, digests, "p1", common.LANGUAGE_NL),
             "preview_template": "p1",
             "preview_language": common.LANGUAGE_NL,
@@ -483,6 +480,12 @@ class Reporter(Caller):
             wraps=wraps,
             request_id=str(uuid.uuid4()),
         )
+
+    def hashes(self, wraps: Iterable[pb.Wrap]) -> list[said.WrapHash]:
+        return [
+            said.WrapHash(reader_kid=one.reader_kid, section=one.section, wrap_digest=digest_of(one.wrap))
+            for one in wraps
+        ]
 
     def _wrap(
         self, ref: said.SectionRef, reader: PublicKeys, consent: str, purposes: Sequence[int]

@@ -354,7 +354,7 @@ async def test_no_more_notices_than_a_snapshot_holds(world: World) -> None:
 async def handlers_view(
     handler: Member, reporter: Reporter, proposed: rpc.ProposeNoticeRequest
 ) -> list[bytes]:
-    """All that a handler can get of the incident, without what the test's random ids and times put into it."""
+    """All that a handler can get of the incident, without this test's random ids and times."""
     answer = await handler.call(PROPOSE, proposed)
     report = await handler.call(
         "HandlerService/GetReport", rpc.HandlerServiceGetReportRequest(incident=reporter.incident)
