@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, false, or_, select
+from sqlalchemy import ColumnElement, and_, false, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import Capacity, MemberState, OrganisationState, ParticipationState, Seats
@@ -29,6 +29,13 @@ async def wanted_tuples(conn: AsyncConnection, name: str) -> set[PolicyTuple]:
     """Returns exactly the tuples that an organisation or participation shall have."""
     kind = name.partition("/")[0]
     return await (_of_organisation if kind == "organisations" else _of_participation)(conn, name)
+
+
+async def names_after(conn: AsyncConnection, after: str, limit: int) -> list[str]:
+    """Returns organisations and participations that follow `after`, by name."""
+    every = union_all(select(organisations.c.name), select(participations.c.name)).subquery()
+    query = select(every.c.name).where(every.c.name > after).order_by(every.c.name).limit(limit)
+    return [row.name for row in await rows(conn, query)]
 
 
 async def _of_organisation(conn: AsyncConnection, name: str) -> set[PolicyTuple]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,7 @@ from services.kernel.db import Database, Lock
 from services.kernel.errors import NotPermitted, Unavailable
 from services.kernel.idempotency import remember, remembered
 from services.kernel.jobs import Jobs
+from services.kernel.log import emit
 from services.kernel.pause import pause
 
 T = TypeVar("T")
@@ -30,6 +32,13 @@ T = TypeVar("T")
 # Long enough for a handful of writes; whatever is left over follows by job.
 INLINE_SYNC_S = 0.3
 WRITE_BOUND = 100
+SWEEP_PAGE = 200
+
+
+class Event(StrEnum):
+    """What the sync logs; never with a name."""
+
+    POLICY_DRIFT_MENDED = "policy.drift_mended"
 
 
 class Disclosure(Protocol):
@@ -178,6 +187,23 @@ class Doors:
 
     async def sync_policy(self, name: str) -> None:
         """Makes the policy engine's tuples of an organisation or participation equal to SQL's. Idempotent."""
+        await self._make_equal(name)
+
+    async def resweep(self) -> None:
+        """Syncs everything: mends what lost jobs or others left, and rebuilds an empty store."""
+        after = ""
+        while names := await self._names_after(after):
+            for name in names:
+                if await self._make_equal(name):
+                    emit(Event.POLICY_DRIFT_MENDED, "warning")
+            after = names[-1]
+
+    async def _names_after(self, after: str) -> list[str]:
+        async with self.database.transaction() as conn:
+            return await policy.names_after(conn, after, SWEEP_PAGE)
+
+    async def _make_equal(self, name: str) -> bool:
+        """Returns whether anything differed."""
         async with self.database.transaction(Lock(f"directory/policy/{name}")) as conn:
             wanted = await policy.wanted_tuples(conn, name)
             held = set(await self.authz.read(policy.policy_object(name)))
@@ -186,6 +212,7 @@ class Doors:
                 await self.authz.write(deletes=gone)
             for new in _chunks(sorted(wanted - held, key=lambda found: found.key)):
                 await self.authz.write(writes=new)
+            return wanted != held
 
 
 def _chunks(items: list[T]) -> list[list[T]]:

@@ -14,8 +14,11 @@ from meldbrug.crypto import SecretKeys
 from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
 from services.directory.store import circles
+from services.directory.store.policy import policy_object
 from services.directory.store.tables import participations
+from services.directory.usecases.doors import Doors
 from services.kernel.errors import FailedPrecondition, Unavailable
+from services.kernel.jobs import Jobs
 from tests.integration.directory.harness import IDS, Chain, Sector, Staff, bytes_of, reason_of, request_id
 
 COUNSELLOR, SAFETY = common.CAPACITY_COUNSELLOR, common.CAPACITY_SAFETY_CONTACT
@@ -211,6 +214,22 @@ async def test_tuples_come_right_whatever_they_were(sector: Sector) -> None:
     await sector.end(admin, contact.appointment)
 
     assert set(await sector.authz.read(kept.object)) == right
+
+
+async def test_the_sweep_mends_what_no_command_touches(sector: Sector) -> None:
+    admin = await sector.admit()
+    place = (await sector.produce(admin)).participation.name
+    await sector.appoint(admin, await sector.hire(admin), place, COUNSELLOR)
+    objects = ["participation:" + place.partition("/")[2], policy_object(admin.member.organisation)]
+    right = [set(await sector.authz.read(found)) for found in objects]
+    for held in right:
+        await sector.authz.write(deletes=list(held))
+    jobs = Jobs("directory", sector.database)
+
+    await Doors(sector.database, sector.authz, jobs, sector.disclosure).resweep()
+
+    assert all(right)
+    assert [set(await sector.authz.read(found)) for found in objects] == right
 
 
 async def test_a_rotation_keeps_the_old_key_in_force_until_it_is_complete(sector: Sector) -> None:
