@@ -10,7 +10,7 @@ import psycopg
 import sqlalchemy.exc
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import Message
-from google.rpc import code_pb2, error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships none
+from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from meldbrug.crypto.errors import CryptoError
 from services.kernel.errors import Code, InvalidArgument, NotPermitted, Refusal, Unavailable

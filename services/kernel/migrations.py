@@ -37,12 +37,18 @@ def upgrade(url: str, service: str) -> None:
 
 
 def pending(url: str, service: str) -> bool:
-    """Whether the schema of `service` is not at its newest revision."""
+    """Whether the schema of `service` lacks a revision; one that is newer than this code is fine.
+
+    Migrations run while the old version serves, and a process of it may restart after them.
+    """
     with _connected(url) as conn:
         if not _exists(conn, f"{service}.alembic_version"):
             return True
         context = MigrationContext.configure(conn, opts={"version_table_schema": service})
-        return set(context.get_current_heads()) != set(_history(service).get_heads())
+        history = _history(service)
+        known = {revision.revision for revision in history.walk_revisions()}
+        current = set(context.get_current_heads())
+        return current <= known and current != set(history.get_heads())
 
 
 @contextmanager

@@ -233,6 +233,14 @@ def test_migrating_twice_or_at_once_is_safe(empty_database: str) -> None:
     } <= set(tables)
 
 
+def test_a_process_of_the_old_version_starts_after_a_migration(empty_database: str) -> None:
+    migrations.upgrade(empty_database, "alpha")
+    with psycopg.connect(empty_database) as conn:
+        conn.execute("UPDATE alpha.alembic_version SET version_num = '9999_from_the_future'")
+
+    assert not migrations.pending(empty_database, "alpha")
+
+
 async def test_a_hanging_server_does_not_hold_its_callers(
     alpha_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
