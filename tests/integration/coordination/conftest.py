@@ -11,11 +11,11 @@ import pytest
 from services.coordination.app import build
 from services.kernel.db import Database
 from services.kernel.migrations import upgrade
-from services.kernel.openfga import admin
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from services.kernel.process import Process
 from services.stack import Backends
 from tests.integration.coordination.harness import Peers, World, settings
+from tests.support import openfga_admin as admin
 from tests.support.proxy import proxied
 from tests.support.stack import fresh_database
 

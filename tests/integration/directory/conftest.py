@@ -15,11 +15,11 @@ from services.directory.bootstrap import bootstrap
 from services.kernel.clock import SystemIds
 from services.kernel.db import Database
 from services.kernel.migrations import upgrade
-from services.kernel.openfga import admin
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from services.kernel.process import Process
 from services.stack import Backends
 from tests.integration.directory.harness import FakeDisclosure, Sector, Staff, admit, settings
+from tests.support import openfga_admin as admin
 from tests.support.stack import fresh_database
 
 MODEL = Path(__file__).resolve().parents[3] / "policy" / "model.json"

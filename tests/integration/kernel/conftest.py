@@ -15,10 +15,10 @@ from meldbrug.crypto.keys import SecretKeys
 from services.kernel import migrations
 from services.kernel.config import KernelSettings
 from services.kernel.db import Database
-from services.kernel.openfga import admin
 from services.kernel.openfga.adapter import OpenFGA
 from services.kernel.process import Process
 from services.stack import Backends
+from tests.support import openfga_admin as admin
 from tests.support.echo import PROBE, Caller, World, settings
 
 REVISION = """

@@ -39,10 +39,10 @@ from services.kernel.authz import (
     timestamp,
 )
 from services.kernel.errors import NotPermitted, Unavailable
-from services.kernel.openfga import admin
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from services.stack import Backends
 from tests.integration.kernel.conftest import MODEL
+from tests.support import openfga_admin as admin
 from tests.support.echo import PROBE
 from tests.support.proxy import proxied
 

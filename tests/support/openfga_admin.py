@@ -1,4 +1,4 @@
-"""Administration of the policy engine over its HTTP API, by the SDK: stores and models, at bootstrap only."""
+"""Stores and models for tests, made with the SDK over the HTTP API."""
 
 from __future__ import annotations
 
