@@ -100,8 +100,6 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: something failed; nothing was told about it, and the request id finds it."""
     ERROR_REASON_DEADLINE_MISSING: _ErrorReason.ValueType  # 38
     """INVALID_ARGUMENT: the call has no deadline, or one that is too long."""
-    ERROR_REASON_STOPPING: _ErrorReason.ValueType  # 39
-    """UNAVAILABLE: the service is stopping; RetryInfo says when to come back."""
     ERROR_REASON_INVITATION_INVALID: _ErrorReason.ValueType  # 40
     """INVALID_ARGUMENT: an invitation code is unknown, used or expired."""
     ERROR_REASON_AUTHOR_SIGNATURE: _ErrorReason.ValueType  # 41
@@ -188,8 +186,6 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 37
 """INTERNAL: something failed; nothing was told about it, and the request id finds it."""
 ERROR_REASON_DEADLINE_MISSING: ErrorReason.ValueType  # 38
 """INVALID_ARGUMENT: the call has no deadline, or one that is too long."""
-ERROR_REASON_STOPPING: ErrorReason.ValueType  # 39
-"""UNAVAILABLE: the service is stopping; RetryInfo says when to come back."""
 ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT: an invitation code is unknown, used or expired."""
 ERROR_REASON_AUTHOR_SIGNATURE: ErrorReason.ValueType  # 41
