@@ -418,11 +418,15 @@ class World:
             for entry in notice.readers
         ]
         addressee = PolicyTuple(policy_object("participation", notice.recipient), "addressee", target)
-        await self.authz.write([addressee, *readers, PolicyTuple("user:*", "live", target)])
+        await self.authz.write([addressee, *readers, _live(notice)])
 
     async def disarm(self, notice: Snapshot.Notice) -> None:
         """Takes away what lets anyone see a notice."""
-        await self.authz.write(deletes=[PolicyTuple("user:*", "live", policy_object("notice", notice.name))])
+        await self.authz.write(deletes=[_live(notice)])
+
+    async def rearm(self, notice: Snapshot.Notice) -> None:
+        """Gives back what `disarm` took."""
+        await self.authz.write([_live(notice)])
 
     async def inform(self, incident: str) -> None:
         disclosure = Client(self.channel, SERVICE_KEYS["disclosure"])
@@ -437,6 +441,10 @@ class World:
                 text(f"SELECT * FROM coordination.{table} WHERE {where} ORDER BY 1, 2")
             )
             return [tuple(row) for row in found]
+
+
+def _live(notice: Snapshot.Notice) -> PolicyTuple:
+    return PolicyTuple("user:*", "live", policy_object("notice", notice.name))
 
 
 def settings(

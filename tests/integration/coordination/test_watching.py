@@ -184,9 +184,11 @@ async def test_a_stub_that_was_ahead_of_the_policy_is_announced_when_the_policy_
     async with reader.watch(token) as stream:
         assert (await change(stream)).notice.name == shown.name
         # A heartbeat: all that had changed was looked at.
-        assert not (await stream.read()).HasField("notice")
-        await world.arm(notice)
-        await world.inform(case.name)
+        looked = await stream.read()
+    assert not looked.HasField("notice")
+    await world.rearm(notice)
+    await world.inform(case.name)
+    async with reader.watch(looked.resume_token) as stream:
         message = await change(stream)
 
     assert (message.notice.name, message.notice.tombstone) == (notice.name, False)
