@@ -121,7 +121,9 @@ def test_no_event_is_logged_that_is_not_in_an_enumeration_called_event():
         name
         for path in tracked("services/*.py")
         for name in re.findall(
-            r"^class (\w+)\(StrEnum\):\n.*\n\n    \w+ = \"[a-z]+\.[a-z]", path.read_text("utf-8"), re.M
+            r"^class (\w+)\(StrEnum\):\n.*\n\n    \w+ = \"[a-z]+\.[a-z]",
+            path.read_text("utf-8"),
+            re.MULTILINE,
         )
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 import typer
 
+import meldbrug.client
 from meldbrug.cli.app import app
+from meldbrug.client.receiving import Receiving
 from services.__main__ import NAMES
 from services.__main__ import parser as services_parser
 from tests.docs.pages import LINK, REFERENCE, anchors, name_of, names_in, pages
@@ -157,3 +160,17 @@ def test_a_wrong_link_is_found(tmp_path: Path):
     page.write_text("# A head\n[here](#a-head) [not](#b-head) [gone](gone.md) [out](https://example.org)\n")
 
     assert list(broken_links(page)) == ["#b-head", "gone.md"]
+
+
+def test_the_example_of_the_readme_uses_what_the_client_has():
+    example = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[0]
+    body = "\n".join(f"    {line}" for line in example.splitlines())
+    tree = ast.parse(f"async def example():\n{body}")
+    called = {node.func for node in ast.walk(tree) if isinstance(node, ast.Call)}
+
+    plain = {func.id for func in called if isinstance(func, ast.Name)} - {"Path", "print"}
+    members = {func.attr for func in called if isinstance(func, ast.Attribute)}
+
+    assert plain <= set(meldbrug.client.__all__)
+    assert members <= {name for name in dir(Receiving) if not name.startswith("_")}
+    assert "open" in members
