@@ -1,0 +1,40 @@
+"""One stack for all faults, a process for each service; every test leaves it whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from services.stack.stack import Stack
+from tests.support.actors import Actors
+from tests.support.faults import FAST, Recorder, settled_on
+from tests.support.sector import World
+from tests.support.stack import running_stack
+
+
+@pytest.fixture(scope="session")
+def fault_stack() -> Iterator[Stack]:
+    """A process for each service, so that one can die alone."""
+    with running_stack(one_process=False, env=FAST) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def recorder(fault_stack: Stack) -> AsyncIterator[Recorder]:
+    """A connection of this test's own."""
+    async with Recorder(fault_stack) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def world(fault_stack: Stack, recorder: Recorder) -> AsyncIterator[World]:
+    """The demo sector, settled once."""
+    async with settled_on(fault_stack, recorder) as world:
+        yield world
+
+
+@pytest.fixture
+def actors(world: World) -> Actors:
+    """Everyone who can act."""
+    return Actors(world)
