@@ -189,6 +189,8 @@ class ReporterClient:
             request_id=new_request_id(),
         )
         answer = await self.call("ChangeIntake", request, service.ChangeIntakeResponse)
+        # Seen now, so that the intake before it is never taken for the newest again.
+        self._signed_intake(answer.report)
         return answer.report
 
     async def exclude(self, subjects: Sequence[str] = (), organisations: Sequence[str] = ()) -> wire.Report:
