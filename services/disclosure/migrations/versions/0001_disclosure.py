@@ -138,7 +138,3 @@ def upgrade() -> None:
             f"CREATE TRIGGER {table}_only_grow BEFORE UPDATE OR DELETE OR TRUNCATE ON disclosure.{table} "
             "FOR EACH STATEMENT EXECUTE FUNCTION disclosure.refuse_change()"
         )
-
-
-def downgrade() -> None:
-    raise NotImplementedError("tables of confidential acts are not dropped by a migration")
