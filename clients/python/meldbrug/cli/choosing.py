@@ -18,7 +18,7 @@ MIN_FINGERPRINT: Final = 8
 def show_circle(screen: Screen, circle: Circle, chosen: Iterable[str] = ()) -> None:
     """Shows who takes part, who takes reports and who would receive notices; systems are marked."""
     counsellors, contacts = circle.counsellors(), circle.safety_contacts()
-    organisations = [(item.name, item.title) for item in circle.served.organisations]
+    organisations = list(circle.titles().items())
     content = {
         "production": circle.production,
         "title": circle.served.production.title,
@@ -69,10 +69,8 @@ def excluded_names(
     Raises:
         Problem: nobody, or more than one, is meant.
     """
-    everyone = [*circle.counsellors(), *circle.safety_contacts()]
-    subjects = [_one(everyone, choice).member.subject for choice in people]
-    titles = {item.title: item.name for item in circle.served.organisations}
-    return list(dict.fromkeys(subjects)), [_named(titles, choice) for choice in organisations]
+    subjects = [_one(circle.everyone(), choice).member.subject for choice in people]
+    return list(dict.fromkeys(subjects)), [_named(circle.titles(), choice) for choice in organisations]
 
 
 def _people(screen: Screen, people: Sequence[Person], first: int, chosen: set[str]) -> None:
@@ -108,10 +106,10 @@ def _is_meant(person: Person, choice: str) -> bool:
 
 
 def _named(titles: dict[str, str], choice: str) -> str:
-    names = list(titles.items())
+    names = list(titles)
     if choice.isdigit() and 1 <= int(choice) <= len(names):
-        return names[int(choice) - 1][1]
-    for title, name in names:
-        if choice.casefold() in {title.casefold(), name}:
-            return name
-    raise Problem(f"no organisation in the list is {choice!r}")
+        return names[int(choice) - 1]
+    found = [name for name, title in titles.items() if choice.casefold() in {title.casefold(), name}]
+    if len(found) != 1:
+        raise Problem(f"{'no' if not found else 'more than one'} organisation in the list is {choice!r}")
+    return found[0]

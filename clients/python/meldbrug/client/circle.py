@@ -60,6 +60,23 @@ class Circle:
                 return self._organisation(part.organisation)
         raise Unverified("participation")
 
+    def titles(self) -> dict[str, str]:
+        """Returns the title of every organisation by its name: as vouched for, where somebody of it is here.
+
+        Raises:
+            Unverified: one of the people does not verify.
+        """
+        vouched = {person.member.organisation: person.member.organisation_title for person in self.everyone()}
+        return {item.name: item.title for item in self.served.organisations} | vouched
+
+    def everyone(self) -> list[Person]:
+        """Returns everybody with a current role.
+
+        Raises:
+            Unverified: as `people`.
+        """
+        return [*self.counsellors(), *self.safety_contacts()]
+
     def people(self, capacity: common.Capacity.ValueType, participation: str = "") -> list[Person]:
         """Returns current people in a capacity, of one participation or of all.
 

@@ -135,7 +135,7 @@ class Consents:
             request=asked,
             texts=tuple(content.text for content in contents),
             readers=tuple(named(circle.safety_contacts(asked.recipient), asked.reader_kids)),
-            organisation_title=circle.organisation(asked.recipient).title,
+            organisation_title=circle.titles()[circle.organisation(asked.recipient).name],
             handler=handler,
             decision=decision,
             language=language,
