@@ -51,6 +51,10 @@ SERVICES = (
     Target("disclosure", disclosure.build, DisclosureSettings, 8102),
     Target("coordination", coordination.build, CoordinationSettings, 8103),
 )
+# What the `meldbrug` command reads: a shell that is set up for it may start services too.
+OF_THE_COMMAND = {
+    f"{PREFIX}{name}" for name in ("ENDPOINT", "ENDPOINTS_FILE", "KEY", "LANG", "ROOT", "TLS_ROOT")
+}
 NAMES = tuple(target.name for target in SERVICES)
 ALL = "all"
 
@@ -195,7 +199,7 @@ def read_settings(file: Path) -> dict[str, str]:
 def refuse_unknown(environment: Mapping[str, str]) -> None:
     """Refuses a setting that no service has: a mistyped name would silently leave the default in force."""
     prefixes = tuple(f"{PREFIX}{name.upper()}_" for name in NAMES)
-    known = {f"{PREFIX}{name.upper()}" for name in KernelSettings.model_fields}
+    known = {f"{PREFIX}{name.upper()}" for name in KernelSettings.model_fields} | OF_THE_COMMAND
     for target, prefix in zip(SERVICES, prefixes, strict=True):
         known |= {f"{prefix}{name.upper()}" for name in target.settings.model_fields}
     for name in environment:
