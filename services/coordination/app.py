@@ -38,7 +38,7 @@ def build(kernel: Kernel) -> Service:
     doorbell, ring = Doorbell(), CachedKeyRing(directory.resolve_key, kernel.clock)
     watching = Watching(deps, doorbell, ring, Rhythm(settings.heartbeat_s, settings.stream_max_age_s))
     jobs = Jobs("coordination", database, metrics=kernel.metrics)
-    background.register(jobs, following, settings)
+    background.register(jobs, following, database, settings)
     return Service(
         name="coordination",
         servicers={

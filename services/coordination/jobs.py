@@ -12,22 +12,22 @@ from services.coordination.store.following import CHANNEL
 from services.coordination.usecases.doorbell import Doorbell
 from services.coordination.usecases.following import Following
 from services.kernel.db import CONNECT_TIMEOUT_S, Database
+from services.kernel.idempotency import forgetting
 from services.kernel.jobs import Jobs, Sweep, pass_time
 from services.kernel.rpc import Loop
 
-FORGET_EVERY_S = 3600.0
 # How long the ear listens before it looks whether the process stops, or tries to connect again.
 LISTEN_S = 1.0
 
 
-def register(jobs: Jobs, following: Following, settings: CoordinationSettings) -> None:
+def register(jobs: Jobs, following: Following, database: Database, settings: CoordinationSettings) -> None:
     """Registers the sweeps; there are no jobs: disclosure's own informs us until it succeeds."""
     jobs.register(
         {},
         sweeps=(
             Sweep("resync", settings.resync_every_s, following.resync),
             Sweep("refresh_titles", settings.titles_every_s, following.refresh_titles),
-            Sweep("forget", FORGET_EVERY_S, following.forget),
+            forgetting(database),
         ),
     )
 

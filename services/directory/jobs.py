@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import timedelta
 
-from services.kernel.db import Database, app_now
-from services.kernel.idempotency import forget_before
+from services.kernel.db import Database
+from services.kernel.idempotency import forgetting
 from services.kernel.jobs import Handler, Sweep, Task
 
-# The contract tells callers that a request id is kept 30 days.
-ANSWERS_KEPT = timedelta(days=30)
-FORGET_EVERY_S = 3600.0
 # I6: drift is found and mended within 60 s.
 RESWEEP_EVERY_S = 30.0
 # An ended seat is refused at every door as soon as this is done, so the wait stays short.
@@ -25,12 +21,4 @@ def tasks(sync_policy: Handler, end_seats: Handler) -> Mapping[str, Task]:
 
 def sweeps(database: Database, resweep: Callable[[], Awaitable[None]]) -> tuple[Sweep, ...]:
     """What is done every so often; `resweep` makes the policy engine equal to SQL."""
-
-    async def forget_answers() -> None:
-        async with database.transaction() as conn:
-            await forget_before(conn, await app_now(conn) - ANSWERS_KEPT)
-
-    return (
-        Sweep("forget_answers", FORGET_EVERY_S, forget_answers),
-        Sweep("resweep", RESWEEP_EVERY_S, resweep),
-    )
+    return (forgetting(database), Sweep("resweep", RESWEEP_EVERY_S, resweep))

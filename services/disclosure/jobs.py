@@ -12,6 +12,7 @@ from services.disclosure.domain import CloseReason, incident_of
 from services.disclosure.store import closings
 from services.disclosure.usecases.deps import Deps
 from services.kernel.db import Lock
+from services.kernel.idempotency import forgetting
 from services.kernel.jobs import Sweep, Task
 
 INFORM = "/meldbrug.coordination.v1.InternalService/Inform"
@@ -112,5 +113,6 @@ def register(deps: Deps) -> None:
             Sweep("expire", CLOCKS_EVERY_S, follow.expire),
             Sweep("lapse", CLOCKS_EVERY_S, follow.lapse),
             Sweep("resweep", RESWEEP_EVERY_S, follow.resweep),
+            forgetting(deps.database),
         ),
     )

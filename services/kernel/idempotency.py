@@ -5,7 +5,7 @@ Called after authorisation, so that a remembered answer is given only to whoever
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Table, delete, func, select
 from sqlalchemy.dialects.postgresql import BYTEA, TIMESTAMP, insert
@@ -13,9 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import Column, MetaData
 from sqlalchemy.types import Text
 
+from services.kernel.db import Database
 from services.kernel.errors import RequestIdReused, Unavailable
+from services.kernel.jobs import Sweep
 
 SOON_S = 0.1
+# The contract tells callers that a request id is kept 30 days.
+KEPT = timedelta(days=30)
+FORGET_EVERY_S = 3600.0
 # Created by `db.upgrade` in the schema of each service; found by the connection's search path.
 TABLE = Table(
     "idempotency",
@@ -68,3 +73,14 @@ async def forget_before(conn: AsyncConnection, moment: datetime) -> int:
     """Forgets answers older than `moment`; returns how many."""
     result = await conn.execute(delete(TABLE).where(TABLE.c.create_time < moment))
     return result.rowcount
+
+
+def forgetting(database: Database) -> Sweep:
+    """The sweep by which a service forgets answers that may no longer be repeated."""
+
+    async def forget() -> None:
+        async with database.transaction() as conn:
+            moment = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
+            await forget_before(conn, moment - KEPT)
+
+    return Sweep("forget_answers", FORGET_EVERY_S, forget)

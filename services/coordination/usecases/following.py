@@ -14,12 +14,10 @@ from services.coordination.store.inbox import INDEPENDENT
 from services.coordination.usecases.ports import Directory, Disclosure, lock_on
 from services.kernel.db import Database, app_now
 from services.kernel.errors import Refusal
-from services.kernel.idempotency import forget_before
 from services.kernel.pause import pause
 
 PAGE = 500
 TITLES_AT_ONCE = 63
-IDEMPOTENCY_KEPT = timedelta(days=30)
 
 
 class Following:
@@ -147,11 +145,3 @@ class Following:
             await following.settle(conn, incident, await app_now(conn), self._periods)
 
         await self._database.run_unit(unit, lock=lock_on(incident))
-
-    async def forget(self) -> None:
-        """Sweep: forgets answers to request ids after 30 days."""
-
-        async def unit(conn: AsyncConnection) -> int:
-            return await forget_before(conn, await app_now(conn) - IDEMPOTENCY_KEPT)
-
-        await self._database.run_unit(unit)

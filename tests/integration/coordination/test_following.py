@@ -265,25 +265,6 @@ async def test_a_changed_title_reaches_every_stub_that_bears_it_once(world: Worl
     assert await contents(store) == once
 
 
-async def test_a_request_id_is_forgotten_after_thirty_days(store: Database) -> None:
-    from sqlalchemy import text
-
-    async with store.transaction() as conn:
-        for age in (29, 31):
-            await conn.execute(
-                text(
-                    "INSERT INTO coordination.idempotency VALUES "
-                    "('p', 'm', :age, '', '', clock_timestamp() - make_interval(days => :days))"
-                ),
-                {"age": str(age), "days": age},
-            )
-
-    await following(store, Told(), Names()).forget()
-
-    async with store.transaction() as conn:
-        assert list(await conn.scalars(text("SELECT request_id FROM coordination.idempotency"))) == ["29"]
-
-
 async def test_only_disclosure_informs(world: World) -> None:
     case = await world.case(tell=False)
     refused = await refusal(case.handler.call("InternalService/Inform", _inform(case)))

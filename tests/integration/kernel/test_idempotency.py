@@ -6,11 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kernel.db import Database
 from services.kernel.errors import RequestIdReused, Unavailable
-from services.kernel.idempotency import forget_before, remember, remembered
+from services.kernel.idempotency import forget_before, forgetting, remember, remembered
 
 BODY, OTHER = b"1" * 32, b"2" * 32
 
@@ -81,3 +82,21 @@ async def test_old_answers_are_forgotten(database: Database) -> None:
     assert await database.run_unit(lambda conn: forget_before(conn, soon - timedelta(hours=1))) == 0
     assert await database.run_unit(lambda conn: forget_before(conn, soon)) == 1
     await command(database, body=OTHER)
+
+
+async def test_a_request_id_is_forgotten_after_thirty_days(database: Database) -> None:
+    async with database.transaction() as conn:
+        for age in (29, 31):
+            await conn.execute(
+                text(
+                    "INSERT INTO idempotency VALUES "
+                    "('p', 'm', :age, '', '', clock_timestamp() - make_interval(days => :days))"
+                ),
+                {"age": str(age), "days": age},
+            )
+
+    await forgetting(database).run()
+
+    async with database.transaction() as conn:
+        kept = await conn.scalars(text("SELECT request_id FROM idempotency WHERE principal = 'p'"))
+        assert list(kept) == ["29"]
