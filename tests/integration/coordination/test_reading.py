@@ -219,7 +219,7 @@ async def test_the_policy_alone_opens_no_door(world: World) -> None:
     case, reader, other = await world.case(), await world.reader(), await world.reader()
     notice = await case.offer(reader)
     reading = Snapshot.Notice.FromString(notice.SerializeToString())
-    reading.readers.add(subject=other.subject, live=True)
+    reading.readers[0].subject = other.subject
     await world.arm(reading)
 
     assert (await refusal(other.notice(notice.name))).reason == "NOT_PERMITTED"
