@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -96,11 +96,11 @@ def landed(folder: Path) -> Path | None:
     base = git("merge-base", "origin/main", "HEAD")
     if base in (b"", head):
         base = git("rev-list", "-1", "HEAD~1", "--", *CONTRACT)
-    archive = git("archive", base.decode().strip(), *CONTRACT) if base else b""
+    archive = git("archive", "--format=zip", base.decode().strip(), *CONTRACT) if base else b""
     if not archive:
         return None
-    with tarfile.open(fileobj=BytesIO(archive)) as contents:
-        contents.extractall(folder, filter="data")
+    with zipfile.ZipFile(BytesIO(archive)) as contents:
+        contents.extractall(folder)
     return folder
 
 
