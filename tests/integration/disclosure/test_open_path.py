@@ -8,9 +8,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
+from psycopg import AsyncRawCursor
+from psycopg.rows import dict_row
 
-from services.disclosure.domain import CloseReason, Kind, NoticeState, Purpose
+from services.disclosure.domain import CloseReason, Door, Kind, NoticeState, Purpose
 from services.disclosure.store import tables as t
+from services.disclosure.store.releases import OPEN
 from services.disclosure.usecases.open import ATTEMPTS
 from services.kernel.authz import Authz, Context, PolicyTuple
 from services.kernel.db import Lock
@@ -146,6 +149,46 @@ async def test_a_request_id_covers_no_other_opening(scene: Scene, reader: Person
     with pytest.raises(RequestIdReused):
         await scene.read(reader, notice.name, Kind.CONTEXT, purpose=Purpose.PROTECT_PEOPLE, request=request)
     assert await scene.count(t.releases, kid=reader.kid) == 1
+
+
+async def test_a_request_id_covers_no_newer_version(scene: Scene) -> None:
+    await scene.deps.sync.sync(scene.incident)
+    request = request_id()
+    await scene.handle(scene.handler, scene.account, request=request)
+    await scene.section(Kind.ACCOUNT, [scene.handler.kid], scene.account, version=2)
+
+    with pytest.raises(RequestIdReused):
+        await scene.handle(scene.handler, scene.account, request=request)
+
+
+async def test_the_statement_itself_brings_no_content_without_a_record(
+    scene: Scene, reader: Person, notice: Notice
+) -> None:
+    """Whatever its caller does with the rows: what was not written down is not among them."""
+    request = request_id()
+    await scene.read(reader, notice.name, Kind.CONTEXT, request=request)
+    (row,) = await scene.all(t.incidents, name=scene.incident)
+    values = {
+        "incident": scene.incident,
+        "notice": notice.name,
+        "kinds": [Kind.SUMMARY.value],
+        "purpose": Purpose.INFORM.value,
+        "request_id": request,
+        "epoch": row.epoch,
+        "kid": reader.kid,
+        "subject": reader.subject,
+    }
+    statement = OPEN[Door.READER]
+
+    async def run(driver: Any) -> list[Any]:
+        cursor = AsyncRawCursor(driver, row_factory=dict_row)
+        await cursor.execute(statement.text, [values[name] for name in statement.names])
+        return await cursor.fetchall()
+
+    (only,) = await scene.database.run_raw(run)
+
+    assert (only["let_out"], only["recorded"], only["is_reused"]) == (True, False, True)
+    assert (only["name"], only["ciphertext"], only["wrap"]) == (None, None, None)
 
 
 async def test_the_same_call_twice_at_once_is_recorded_once(
