@@ -45,13 +45,16 @@ async def refused(call: Awaitable[object]) -> bool:
     try:
         await call
     except Refused as refusal:
-        assert refusal.reason in {"NOT_PERMITTED", "KEY_UNKNOWN"}
-        return True
+        return refusal.reason in {"NOT_PERMITTED", "KEY_UNKNOWN"}
     return False
 
 
 async def state_for_handler(case: Case) -> int:
-    return next(s.state for s in [n async for n in case.handler.handler.notices(case.incident)] if s.name == case.notice)
+    return next(
+        s.state
+        for s in [n async for n in case.handler.handler.notices(case.incident)]
+        if s.name == case.notice
+    )
 
 
 async def tombstone(reader: MemberClient, notice: str) -> int:
@@ -72,7 +75,8 @@ async def offered_to(actors: Actors, *parties: str) -> tuple[Case, list[Hired]]:
 
 async def test_the_demo_story_holds_and_shows_what_it_says(world: World) -> None:
     assert len(world.narration.checked) >= 10
-    assert world.told.incident and world.told.to_broadcaster != world.told.to_facility
+    assert world.told.incident
+    assert world.told.to_broadcaster != world.told.to_facility
     assert world.told.withdrawal_ms < 2000
     shown = " ".join(world.narration.text.replace("│", " ").split())
     assert " ".join(SUMMARY_NL.split()) in shown
@@ -86,9 +90,8 @@ async def test_what_the_demo_refused_stays_pending_and_what_it_withdrew_is_a_tom
     states = {sent.name: sent.state async for sent in counsellor.notices(world.told.incident)}
 
     assert states[world.told.to_facility] == NOTICE_STATE_CONSENT_PENDING
-    assert await tombstone(actors.member("noorderlicht-contact"), world.told.to_broadcaster) in {
-        NOTICE_STATE_RECALL_REQUESTED
-    }
+    reader = actors.member("noorderlicht-contact")
+    assert await tombstone(reader, world.told.to_broadcaster) == NOTICE_STATE_RECALL_REQUESTED
     assert await stub_of(actors.member("lichtbrug-contact"), world.told.to_facility) is None
 
 
@@ -189,7 +192,9 @@ async def test_whoever_is_excluded_after_the_offer_stops_reading(actors: Actors)
     assert await state_for_handler(case) == before
 
 
-async def test_an_excluded_organisation_is_excluded_wherever_its_people_go(actors: Actors, world: World) -> None:
+async def test_an_excluded_organisation_is_excluded_wherever_its_people_go(
+    actors: Actors, world: World
+) -> None:
     """T3: a person of the excluded organisation who also works for the recipient reads nothing."""
     elsewhere = await actors.hire("kade9", "Productieleider")
     subject = (await elsewhere.client.me()).member.subject
@@ -244,7 +249,9 @@ async def test_declined_terms_open_nothing(actors: Actors) -> None:
     await until(lambda: state_for_handler(case), lambda found: found == NOTICE_STATE_DECLINED)
 
 
-async def test_a_rotated_handler_key_opens_nothing_and_the_new_one_everything(actors: Actors, world: World) -> None:
+async def test_a_rotated_handler_key_opens_nothing_and_the_new_one_everything(
+    actors: Actors, world: World
+) -> None:
     """I27, for a handler in the middle of a case."""
     counsellor = await actors.counsellor("duinroos")
     case = await actors.report([counsellor.client])
@@ -259,11 +266,16 @@ async def test_a_rotated_handler_key_opens_nothing_and_the_new_one_everything(ac
     assert [text.text for text in await renewed.handler.read(case.incident)] == before
     await renewed.handler.send(case.incident, "Met een nieuwe sleutel.")
     await case.reporter.send("Ik lees je.")
-    assert [text.text for text in await case.reporter.mailbox()][1:] == ["Met een nieuwe sleutel.", "Ik lees je."]
+    assert [text.text for text in await case.reporter.mailbox()][1:] == [
+        "Met een nieuwe sleutel.",
+        "Ik lees je.",
+    ]
     assert [text.text for text in await renewed.handler.mailbox(case.incident)][-1] == "Ik lees je."
 
 
-async def test_a_rotated_reader_key_opens_nothing_and_the_new_one_everything(actors: Actors, world: World) -> None:
+async def test_a_rotated_reader_key_opens_nothing_and_the_new_one_everything(
+    actors: Actors, world: World
+) -> None:
     """I27, for a reader of an accepted notice."""
     case, [contact] = await offered_to(actors, "noorderlicht")
     assert await kinds_opened(contact.client, case.notice) == EVERYTHING

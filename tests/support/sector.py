@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 SWITCHES = {
     "MELDBRUG_TEST_SWITCHES": "true",
     "MELDBRUG_TEST_CLOCK": "true",
-    # Many tests report on one production, at once; test_bad_calls tries the limit itself on a stack of its own.
+    # Many tests report at once; test_bad_calls tries the limits on a stack of its own.
     "MELDBRUG_DISCLOSURE_REPORTS_PER_S": "200",
     "MELDBRUG_DISCLOSURE_REPORTS_BURST": "200",
+    "MELDBRUG_COORDINATION_HEARTBEAT_S": "1",
     "MELDBRUG_ADMISSION__PRINCIPAL_PER_S": "500",
     "MELDBRUG_ADMISSION__PRINCIPAL_BURST": "1000",
 }

@@ -57,6 +57,7 @@ def copied(source: Path, folder: Path) -> Path:
     """Returns a copy of a stopped stack's folder, with the owners of its files."""
     target = folder / "stack"
     subprocess.run(["cp", "-a", source, target], check=True)
+    (target / "endpoints.json").unlink()  # Another stack, beside the first one's copies: other ports.
     return target
 
 
