@@ -8,12 +8,14 @@ from enum import StrEnum
 from importlib import import_module
 
 import pytest
+import typer
 from google.protobuf import descriptor_pool
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from docs import generate
-from services.__main__ import NAMES, SERVICES, config_schema
+from meldbrug.cli.app import app
+from services.__main__ import NAMES, OF_THE_COMMAND, SERVICES, config_schema
 from services.kernel.config import KernelSettings
 from services.kernel.log import Metrics
 from tests.docs.pages import between, tracked
@@ -139,3 +141,12 @@ def test_every_metric_is_documented():
 
 def test_the_marks_of_the_figures_are_there_for_whoever_measures():
     assert between((ROOT / "docs" / "performance.md").read_text("utf-8"), "figures").strip()
+
+
+def test_the_command_and_the_services_agree_on_which_settings_are_the_commands():
+    listed = set(re.findall(r"^\| `(MELDBRUG_\w+)` \| `--", CONFIGURATION, re.MULTILINE))
+
+    assert listed == OF_THE_COMMAND
+    assert listed == {
+        option.envvar for option in typer.main.get_command(app).params if getattr(option, "envvar", None)
+    }
