@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
@@ -28,6 +29,8 @@ BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 5.0
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """Above every answer's own bounds; a server cannot make a client hold more."""
+TIME_MS: Final = re.compile(r"[0-9]{1,14}")
+"""Milliseconds since 1970, up to the year 5138: more digits are no time."""
 OPTIONS: Final = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_time_ms", 60_000),
@@ -187,7 +190,7 @@ class Connection:
         if not isinstance(refusal, Refused) or refusal.reason != "TOKEN_STALE":
             return False
         server_time = refusal.metadata.get("serverTimeMs", "")
-        if not server_time.isdigit():
+        if not TIME_MS.fullmatch(server_time):
             return False
         self.clock.correct(int(server_time))
         return True

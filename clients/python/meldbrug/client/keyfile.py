@@ -157,6 +157,8 @@ def _unsealed(content: Mapping[str, Any], passphrase: str | None) -> bytes:
     if passphrase is None:
         raise KeyFileError("passphrase-needed", "the key file needs its passphrase")
     salt, public = _bytes(kdf["salt"]), content["public"]
+    if len(salt) != SALT_BYTES:
+        raise _damaged()
     bound = _bound_to(content["kid"], _bytes(public["signing"]), _bytes(public["sealing"]), cost, salt)
     try:
         return AESGCM(_key(passphrase, salt, cost)).decrypt(

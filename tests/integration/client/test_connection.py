@@ -1,0 +1,371 @@
+"""What a connection does when a server is stale, full, away or slow: the same bytes again, where it may."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from meldbrug.client import (
+    Connection,
+    Credentials,
+    MemberClient,
+    NotPermitted,
+    NotReached,
+    Refused,
+    Stale,
+    Unavailable,
+    connection,
+)
+from meldbrug.client.device import ServerClock
+from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
+from meldbrug.crypto import SecretKeys, tokens
+from meldbrug.directory.v1 import directory_service_pb2 as directory
+
+INSTALLATION = SecretKeys(b"r" * 32, b"r" * 32).kid
+KEYS = SecretKeys(b"s" * 32, b"e" * 32)
+GET_ME = "/meldbrug.directory.v1.MemberService/GetMe"
+ACCEPT = "/meldbrug.directory.v1.EnrolmentService/AcceptInvitation"
+REQUEST = directory.AcceptInvitationRequest(code="a" * 26, request_id="0b6c1e3c-7f0b-4a63-9a0e-0d3f4c1b2a11")
+
+
+def refusal(code: int, reason: str, *details: Any, metadata: dict[str, str] | None = None) -> Any:
+    """A refusal as the services send it."""
+    packed = []
+    for detail in (
+        error_details_pb2.ErrorInfo(reason=reason, domain="meldbrug", metadata=metadata),
+        *details,
+    ):
+        packed.append(any_pb2.Any())
+        packed[-1].Pack(detail)
+    return rpc_status.to_status(status_pb2.Status(code=code, message="no", details=packed))
+
+
+@dataclass
+class Scripted:
+    """A server that answers each call with the next of its answers, and remembers what it was asked."""
+
+    answers: Sequence[Any]
+    bodies: list[bytes] = field(default_factory=list)
+    tokens: list[tokens.Token | None] = field(default_factory=list)
+    deadlines: list[float | None] = field(default_factory=list)
+
+    async def unary(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
+        answer = self._next(body, context)
+        if callable(answer):
+            answer = await answer()
+        if isinstance(answer, bytes):
+            return answer
+        await context.abort_with_status(answer)
+        raise AssertionError
+
+    async def stream(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
+        for item in self._next(body, context):
+            if isinstance(item, bytes):
+                yield item
+            else:
+                await context.abort_with_status(item)
+
+    def _next(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
+        self.bodies.append(body)
+        self.deadlines.append(context.time_remaining())
+        bearer = dict(context.invocation_metadata() or ()).get("authorization", "")
+        self.tokens.append(tokens.parse(str(bearer).removeprefix("Bearer ")) if bearer else None)
+        return self.answers[min(len(self.bodies), len(self.answers)) - 1]
+
+
+class Handler(grpc.GenericRpcHandler):
+    """Every method of every service, by one script."""
+
+    def __init__(self, script: Scripted) -> None:
+        self._script = script
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        if str(details.method).endswith("WatchInbox"):
+            return grpc.unary_stream_rpc_method_handler(self._script.stream)  # type: ignore[arg-type]  # aio
+        return grpc.unary_unary_rpc_method_handler(self._script.unary)  # type: ignore[arg-type]  # aio
+
+
+@asynccontextmanager
+async def serving(
+    *answers: Any, clock: ServerClock | None = None
+) -> AsyncIterator[tuple[Connection, Scripted]]:
+    script = Scripted(answers)
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Handler(script),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    addresses = dict.fromkeys(("directory", "disclosure", "coordination"), f"127.0.0.1:{port}")
+    async with Connection(addresses, INSTALLATION, clock=clock) as connected:
+        yield connected, script
+    await server.stop(0)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(connection, "MAX_BACKOFF_S", 0.002)
+
+
+async def accept(connected: Connection, **options: Any) -> directory.AcceptInvitationResponse:
+    credentials = Credentials(KEYS, self_certifying=True)
+    return await connected.call(ACCEPT, REQUEST, directory.AcceptInvitationResponse, credentials, **options)
+
+
+UNAVAILABLE = refusal(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
+FULL = refusal(
+    code_pb2.RESOURCE_EXHAUSTED,
+    "OVERLOADED",
+    error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000)),
+)
+
+
+async def test_unavailable_is_repeated_with_the_same_bytes_and_a_token_made_anew() -> None:
+    async with serving(UNAVAILABLE, UNAVAILABLE, b"") as (connected, server):
+        await accept(connected)
+
+    assert server.bodies == [REQUEST.SerializeToString(deterministic=True)] * 3
+    for token in server.tokens:
+        assert token is not None
+        assert token.bh == tokens.body_hash(server.bodies[0])
+        assert token.aud == tokens.audience(INSTALLATION, ACCEPT)
+        assert token.embedded == KEYS.public
+
+
+async def test_unavailable_is_given_up_after_some_attempts() -> None:
+    async with serving(UNAVAILABLE) as (connected, server):
+        with pytest.raises(Unavailable) as raised:
+            await accept(connected)
+
+    assert raised.value.reason == "DATABASE_UNAVAILABLE"
+    assert len(server.bodies) == connection.ATTEMPTS
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (code_pb2.INTERNAL, "INTERNAL"),
+        (code_pb2.INVALID_ARGUMENT, "FIELD_INVALID"),
+        (code_pb2.FAILED_PRECONDITION, "WRONG_STATE"),
+        (code_pb2.PERMISSION_DENIED, "NOT_PERMITTED"),
+        (code_pb2.UNAUTHENTICATED, "KEY_UNKNOWN"),
+        (code_pb2.RESOURCE_EXHAUSTED, "OVERLOADED"),
+        (code_pb2.ALREADY_EXISTS, "REQUEST_ID_REUSED"),
+    ],
+)
+async def test_any_other_refusal_is_not_repeated(code: int, reason: str) -> None:
+    async with serving(refusal(code, reason)) as (connected, server):
+        with pytest.raises(Refused) as raised:
+            await accept(connected)
+
+    assert (raised.value.reason, len(server.bodies)) == (reason, 1)
+
+
+async def test_a_report_waits_until_a_full_server_takes_it() -> None:
+    async with serving(*[FULL] * 8, b"") as (connected, server):
+        await accept(connected, repeat_when_exhausted=True)
+
+    assert len(set(server.bodies)) == 1
+    assert len(server.bodies) == 9
+
+
+async def test_a_report_does_not_wait_for_ever() -> None:
+    async with serving(FULL) as (connected, server):
+        with pytest.raises(Refused):
+            await accept(connected, repeat_when_exhausted=True, within_s=0.3)
+
+    assert len(server.bodies) > connection.ATTEMPTS
+
+
+async def test_a_stale_clock_is_corrected_once_and_stays_corrected() -> None:
+    slow = ServerClock(lambda: datetime.now(UTC) - timedelta(hours=2))
+    now_ms = str(int(datetime.now(UTC).timestamp() * 1000))
+    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": now_ms})
+
+    async with serving(stale, b"", b"", clock=slow) as (connected, server):
+        await accept(connected)
+        await accept(connected)
+
+    ages = [abs(token.iat - datetime.now(UTC).timestamp()) for token in server.tokens if token]
+    assert [age < 60 for age in ages] == [False, True, True]
+
+
+async def test_a_server_that_calls_every_token_stale_is_believed_once() -> None:
+    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": "1795424400000"})
+
+    async with serving(stale) as (connected, server):
+        with pytest.raises(Refused):
+            await accept(connected)
+
+    assert len(server.bodies) == 2
+
+
+@pytest.mark.parametrize("told", ["", "soon", "-5", "9" * 40])
+async def test_a_server_time_that_is_none_corrects_nothing(told: str) -> None:
+    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": told})
+
+    async with serving(stale) as (connected, server):
+        with pytest.raises(Refused):
+            await accept(connected)
+
+    assert len(server.bodies) == 1
+
+
+async def test_every_attempt_has_a_deadline_within_the_whole() -> None:
+    async with serving(UNAVAILABLE, b"") as (connected, server):
+        await accept(connected, within_s=3.0)
+
+    assert all(left is not None and left <= 3.1 for left in server.deadlines)
+
+
+async def test_a_server_that_does_not_answer_is_not_waited_for_longer() -> None:
+    async def never() -> bytes:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with serving(never) as (connected, _):
+        with pytest.raises(NotReached):
+            await accept(connected, within_s=0.3)
+
+
+async def test_nobody_there_is_not_reached() -> None:
+    async with Connection({"directory": "127.0.0.1:1"}, INSTALLATION) as connected:
+        with pytest.raises(NotReached):
+            await accept(connected, within_s=1.0)
+
+
+async def test_a_member_s_token_names_its_key_only() -> None:
+    async with serving(b"") as (connected, server):
+        await MemberClient(connected, KEYS).me()
+
+    token = server.tokens[0]
+    assert token is not None
+    assert (token.kid, token.embedded) == (KEYS.kid, None)
+
+
+async def test_a_refusal_brings_its_details() -> None:
+    bad = error_details_pb2.BadRequest(
+        field_violations=[error_details_pb2.BadRequest.FieldViolation(field="code", description="too short")]
+    )
+    async with serving(refusal(code_pb2.INVALID_ARGUMENT, "FIELD_INVALID", bad)) as (connected, _):
+        with pytest.raises(Refused) as raised:
+            await accept(connected)
+
+    assert raised.value.fields == (("code", "too short"),)
+    assert "too short" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (code_pb2.PERMISSION_DENIED, NotPermitted),
+        (code_pb2.ABORTED, Stale),
+        (code_pb2.UNAVAILABLE, Unavailable),
+    ],
+)
+async def test_kinds_of_refusals_are_exceptions_of_their_own(code: int, kind: type[Exception]) -> None:
+    async with serving(refusal(code, "X")) as (connected, _):
+        with pytest.raises(kind):
+            await accept(connected, within_s=0.2)
+
+
+async def test_reasons_of_another_domain_are_not_ours() -> None:
+    foreign = any_pb2.Any()
+    foreign.Pack(error_details_pb2.ErrorInfo(reason="TOKEN_STALE", domain="proxy.example"))
+    status = rpc_status.to_status(
+        status_pb2.Status(code=code_pb2.UNAUTHENTICATED, message="no", details=[foreign])
+    )
+
+    async with serving(status) as (connected, _):
+        with pytest.raises(Refused) as raised:
+            await accept(connected)
+
+    assert raised.value.reason == ""
+
+
+# --- lists and streams
+
+
+def page(names: Sequence[str], token: str) -> bytes:
+    found = directory.ListProductionsResponse(next_page_token=token)
+    for name in names:
+        found.productions.add().name = name
+    return found.SerializeToString()
+
+
+async def test_lists_turn_pages_until_the_last() -> None:
+    async with serving(page("ab", "next"), page("", "more"), page("c", "")) as (connected, server):
+        found = [item.name async for item in MemberClient(connected, KEYS).productions()]
+
+    asked = [directory.ListProductionsRequest.FromString(body).page_token for body in server.bodies]
+    assert (found, asked) == (["a", "b", "c"], ["", "next", "more"])
+
+
+def change(name: str, token: str) -> bytes:
+    message = coordination.WatchInboxResponse(resume_token=token)
+    message.notice.name = name
+    return message.SerializeToString()
+
+
+def heartbeat(token: str) -> bytes:
+    return coordination.WatchInboxResponse(resume_token=token).SerializeToString()
+
+
+async def taken(connected: Connection, count: int, token: str = "") -> list[str]:
+    watching = MemberClient(connected, KEYS).reader.watch(token)
+    found = []
+    async for stub in watching:
+        found.append(stub.name)
+        if len(found) == count:
+            break
+    await watching.aclose()  # type: ignore[attr-defined]  # an asynchronous generator
+    return found
+
+
+async def test_a_stream_goes_on_where_it_ended_or_broke() -> None:
+    first = [change("a", "1"), heartbeat("2")]
+    broken = [change("b", "3"), UNAVAILABLE]
+
+    async with serving(first, broken, [UNAVAILABLE], [change("c", "4")]) as (connected, server):
+        found = await taken(connected, 3, "0")
+
+    asked = [coordination.WatchInboxRequest.FromString(body).resume_token for body in server.bodies]
+    assert (found, asked) == (["a", "b", "c"], ["0", "2", "3", "3"])
+
+
+async def test_a_stream_corrects_its_clock_and_goes_on() -> None:
+    now_ms = str(int(datetime.now(UTC).timestamp() * 1000))
+    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": now_ms})
+
+    async with serving([stale], [change("a", "1")]) as (connected, _):
+        assert await taken(connected, 1) == ["a"]
+
+
+@pytest.mark.parametrize("reason", ["KEY_UNKNOWN", "PAGE_TOKEN_INVALID", "NOT_PERMITTED"])
+async def test_a_stream_that_was_refused_for_good_ends(reason: str) -> None:
+    async with serving([refusal(code_pb2.UNAUTHENTICATED, reason)]) as (connected, server):
+        with pytest.raises(Refused):
+            await taken(connected, 1)
+
+    assert len(server.bodies) == 1
+
+
+async def test_sequences_rise_even_when_the_clock_stands_still() -> None:
+    moment = datetime(2026, 11, 23, tzinfo=UTC)
+    clock = ServerClock(lambda: moment)
+
+    given = [clock.sequence() for _ in range(3)]
+    clock.correct(0)
+
+    assert given == [int(moment.timestamp() * 1000) + step for step in range(3)]
+    assert clock.sequence() == given[-1] + 1
