@@ -69,7 +69,11 @@ async def bench(stack: Stack, folder: Path) -> int:
             case = await prepare(connection, key_pair(Path(endpoints.secretariat_key_path)), folder)
             run = Run(stack, endpoints, connection, case)
             await channel.channel_ready()
+            console.print(
+                f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+            )
             await run.side_by_side(channel)
+            run.show_sides(console)
             await run.others()
             run.show(console)
     finally:
@@ -154,15 +158,17 @@ class Run:
         self._row(f"inbox page of 50, of {MANY:,}", f"{pages[1].p50_ms:.1f} ms", "")
         self._row("inbox, ratio", f"{pages[1].p50_ms / pages[0].p50_ms:.2f}", "<= 1.3")
 
-    def show(self, console: Console) -> None:
-        """Prints what was found, with what was to be reached."""
-        console.print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+    def show_sides(self, console: Console) -> None:
+        """Prints what was measured side by side."""
         sides = Table("side by side", "p50", "16 at once", "turned away")
         for subject in self.subjects:
             sides.add_row(
                 subject.name, f"{subject.p50_ms:.2f} ms", f"{subject.rate:,.0f}/s", str(subject.turned_away)
             )
         console.print(sides)
+
+    def show(self, console: Console) -> None:
+        """Prints what was found, with what was to be reached."""
         table = Table("measure", "found", "to reach")
         for row in [*self._ratios(), *self._rows, *self._resources()]:
             table.add_row(*row)

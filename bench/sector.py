@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from meldbrug.client import (
     Proposal,
     PublicClient,
     ReporterClient,
+    Terms,
 )
 from meldbrug.common.v1.common_pb2 import (
     GROUND_REPORTER_CONSENT,
@@ -43,6 +44,7 @@ class Case:
     consents: Consents
     handler: MemberClient
     reader: MemberClient
+    terms: Terms
     incident: str
     notice: str
 
@@ -65,28 +67,25 @@ async def prepare(connection: Connection, root: SecretKeys, folder: Path) -> Cas
     report = await reporter.report(await draft(connection, sector))
     handler = MemberClient(connection, sector.keys("duinroos-vp"))
     reader = MemberClient(connection, sector.keys("noorderlicht-contact"))
-    recipient = sector.participation(TITLE, "noorderlicht")
-    circle = await handler.handler.circle(report.name)
-    people = [person for person in circle.safety_contacts(recipient) if person.kid == reader.kid]
-    proposed = await handler.handler.propose(
-        report.name,
-        Proposal(
-            recipient=recipient,
-            readers=people,
-            texts=dict.fromkeys(FOUR_KINDS, TEXT),
-            purposes=[PURPOSE_PROTECT_PEOPLE, PURPOSE_INFORM],
-            valid_until=datetime.now(UTC).replace(microsecond=0) + timedelta(days=60),
-            ground=GROUND_REPORTER_CONSENT,
-            necessity="Nodig voor de meting.",
-        ),
-    )
-    case = Case(sector, reporter, Consents(reporter), handler, reader, report.name, proposed.notice)
-    await give(case)
     terms = await PublicClient(connection).terms(LANGUAGE_NL)
-    await reader.reader.accept(case.notice, terms)
-    return case
+    case = Case(sector, reporter, Consents(reporter), handler, reader, terms, report.name, notice="")
+    return replace(case, notice=await offer(case))
 
 
-async def give(case: Case) -> None:
-    """Gives consent to the whole notice."""
-    await case.consents.give(await case.consents.preview(case.notice))
+async def offer(case: Case) -> str:
+    """Proposes a notice, lets the reporter consent and the reader accept. Returns the notice, openable."""
+    recipient = case.sector.participation(TITLE, "noorderlicht")
+    circle = await case.handler.handler.circle(case.incident)
+    proposal = Proposal(
+        recipient=recipient,
+        readers=[person for person in circle.safety_contacts(recipient) if person.kid == case.reader.kid],
+        texts=dict.fromkeys(FOUR_KINDS, TEXT),
+        purposes=[PURPOSE_PROTECT_PEOPLE, PURPOSE_INFORM],
+        valid_until=datetime.now(UTC).replace(microsecond=0) + timedelta(days=60),
+        ground=GROUND_REPORTER_CONSENT,
+        necessity="Nodig voor de meting.",
+    )
+    notice = (await case.handler.handler.propose(case.incident, proposal)).notice
+    await case.consents.give(await case.consents.preview(notice))
+    await case.reader.reader.accept(notice, case.terms)
+    return notice

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.load import percentile
-from bench.sector import Case, give
+from bench.sector import Case, offer
 from bench.subjects import opening
 from meldbrug.client import Connection
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
@@ -33,11 +33,10 @@ class Withdrawals:
 
 
 async def measure(connection: Connection, case: Case, rounds: int = ROUNDS) -> Withdrawals:
-    """Withdraws and gives again, `rounds` times, under load. The consent lives when it returns."""
+    """Offers a notice and withdraws its consent under load, `rounds` times."""
     found = Withdrawals()
     for _ in range(rounds):
-        await _round(connection, case, found)
-        await give(case)
+        await _round(connection, replace(case, notice=await offer(case)), found)
     return found
 
 
