@@ -195,12 +195,15 @@ class Admission:
             self._waiting -= 1
 
     @asynccontextmanager
-    async def admitted(self, lane: LaneName, principal: str, remaining_s: float) -> AsyncIterator[Place]:
-        """Holds a place in `lane` for `principal`. Raises Exhausted."""
+    async def admitted(
+        self, lane: LaneName, principal: str, remaining_s: float, *, rated: bool = True
+    ) -> AsyncIterator[Place]:
+        """Holds a place in `lane` for `principal`; only a `rated` one has a rate. Raises Exhausted."""
         place = Place(self._lanes[lane], self._metrics)
         try:
-            # Keys of one principal differ by lane: whoever read too much can still withdraw.
-            self.take(f"{lane}/{principal}", self._per_principal)
+            if rated:
+                # Keys of one principal differ by lane: whoever read too much can still withdraw.
+                self.take(f"{lane}/{principal}", self._per_principal)
             await place.enter(remaining_s - RESERVE_S)
         except Exhausted:
             self._metrics.turned_away.labels(lane).inc()

@@ -195,7 +195,11 @@ class Chain:
 
     async def _admitted(self, proceed: Next, call: Call) -> None:
         principal = call.actor.principal
-        async with self._admission.admitted(call.rule.lane, principal, call.remaining_s()) as place:
+        # A service asks for all its callers: a rate on it would let one of them turn the others away.
+        rated = call.actor.klass is not PrincipalClass.SERVICE
+        async with self._admission.admitted(
+            call.rule.lane, principal, call.remaining_s(), rated=rated
+        ) as place:
             call.place = place
             if not call.rule.streams:
                 await proceed(call)

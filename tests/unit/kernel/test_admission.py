@@ -105,6 +105,18 @@ async def test_who_read_too_much_can_still_withdraw() -> None:
         pass
 
 
+async def test_a_service_that_asks_for_many_has_no_rate() -> None:
+    door = admission(principal_per_s=0.001, principal_burst=1)
+    for _ in range(3):
+        async with door.admitted(LaneName.GENERAL, "a service", 5.0, rated=False):
+            pass
+    async with door.admitted(LaneName.GENERAL, "a", 5.0):
+        pass
+    with pytest.raises(Exhausted):
+        async with door.admitted(LaneName.GENERAL, "a", 5.0):
+            pass
+
+
 async def test_reports_wait_their_turn() -> None:
     door = admission(intake_in_flight=1, intake_queue=2)
     order = []
