@@ -1,5 +1,7 @@
 """The command line without a server: options, words, endings, receipts, keys."""
 
+# ruff: noqa: E501 - a command stands on a line
+
 from __future__ import annotations
 
 import io

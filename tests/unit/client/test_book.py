@@ -138,7 +138,8 @@ def test_a_statement_that_was_changed_spoils_what_needs_it() -> None:
 
 
 def test_the_client_loads_nothing_of_the_services() -> None:
-    code = "import sys, meldbrug.client, meldbrug.cli.app; print([m for m in sys.modules if m.startswith('services')])"
+    listing = "print([name for name in sys.modules if name.startswith('services')])"
+    code = f"import sys, meldbrug.client, meldbrug.cli.app; {listing}"
 
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

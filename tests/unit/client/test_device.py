@@ -79,9 +79,9 @@ async def test_a_list_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -
     async def fetch(_token: str) -> Page:
         return Page([1], "more")
 
-    found = []
-    with pytest.raises(MeldbrugError, match="end"):
-        async for item in every(fetch, lambda page: page.items):
-            found.append(item)
+    turning = every(fetch, lambda page: page.items)
+    found = [await anext(turning) for _ in range(3)]
 
     assert found == [1, 1, 1]
+    with pytest.raises(MeldbrugError, match="end"):
+        await anext(turning)
