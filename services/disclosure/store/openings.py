@@ -1,4 +1,4 @@
-"""Runs the open path on the driver's connection: BEGIN, lock, gate and COMMIT in one pipeline."""
+"""Runs the open path on the driver's connection: lock, gate and commit in one pipeline."""
 
 from __future__ import annotations
 
@@ -89,6 +89,9 @@ async def let_out(
 ) -> Outcome:
     """Decides, records and fetches in one transaction; content is returned only once that has committed.
 
+    The statements of a pipeline are one transaction, which commits at its end: leaving it without an error
+    is the commit. Only a first opening has more to do before it commits, and so begins one by name.
+
     Args:
         driver: A connection of the pool, idle.
         grant: That the caller was let through at this door by whoever else decides on it.
@@ -100,14 +103,14 @@ async def let_out(
     await driver.set_autocommit(True)
     try:
         async with driver.pipeline():
-            await driver.execute("BEGIN")
+            if on_first is not None:
+                await driver.execute("BEGIN")
             await AsyncRawCursor(driver).execute(LOCK, [values["incident"]])
             cursor = await _send(driver, OPEN[door], values)
-            end = await driver.execute("COMMIT") if on_first is None else None
         outcome = _outcome(await cursor.fetchall(), values["epoch"])
         if on_first is not None:
             await _follow_first(driver, outcome, values, on_first)
-        _expect_committed(end or await driver.execute("COMMIT"))
+            _expect_committed(await driver.execute("COMMIT"))
         return outcome
     finally:
         await _settle(driver)

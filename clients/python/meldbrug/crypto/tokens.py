@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import json
@@ -31,6 +32,8 @@ CLOCK_SKEW_S = 5
 MAX_TOKEN_CHARS = 4096
 """A token with both public keys is about 2,700 characters; gRPC takes 8 KiB of metadata."""
 
+_REMEMBERED_KEYS = 4096
+"""Keys whose parsed form is kept; older ones are parsed again."""
 _ALGORITHM = "Ed25519"
 _TYPE = "meldbrug"
 _AUDIENCE = re.compile(r"[a-z2-7]{52}/[A-Za-z0-9_.]{1,128}/[A-Za-z0-9_]{1,64}")
@@ -182,14 +185,10 @@ def check(token: Token, signing_public: bytes, audience: str, body_sha256: bytes
 
 
 def _is_signed_by(token: Token, signing_public: bytes) -> bool:
-    try:
-        require_signing_key(signing_public)
-    except KeyMalformed:
-        return False
     compact = token.signing_input + b"." + _encode(token.signature).encode("ascii")
     try:
         jws.deserialize_compact(compact, _public_jwk(signing_public), algorithms=[_ALGORITHM])
-    except JoseError:
+    except (JoseError, KeyMalformed):
         return False
     return True
 
@@ -272,7 +271,10 @@ def _decode(text: str) -> bytes:
     return data
 
 
+@functools.lru_cache(maxsize=_REMEMBERED_KEYS)
 def _public_jwk(signing: bytes) -> OKPKey:
+    """Raises KeyMalformed when it is no public key to verify with."""
+    require_signing_key(signing)
     return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": _encode(signing)})
 
 
