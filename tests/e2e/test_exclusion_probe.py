@@ -36,7 +36,7 @@ class Recorded:
     _names: dict[str, str] = field(default_factory=dict)
 
     def add(self, what: str, message: Message) -> None:
-        self.seen.append((what, message.ByteSize(), list(self._shape(message))))
+        self.seen.append((what, size(message), list(self._shape(message))))
 
     def _shape(self, message: Message) -> Iterator[object]:
         if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
@@ -56,6 +56,26 @@ class Recorded:
                 return len(value)
             return self._names.setdefault(value, f"name {len(self._names)}")
         return value
+
+
+def size(message: Message) -> int:
+    """How long an answer is; a moment counts the same whatever its fraction of a second."""
+    counted = type(message)()
+    counted.CopyFrom(message)
+    for moment in moments(counted):
+        moment.nanos = 0  # type: ignore[attr-defined]
+    return counted.ByteSize()
+
+
+def moments(message: Message) -> Iterator[Message]:
+    """Yields every timestamp in a message."""
+    if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
+        yield message
+        return
+    for one, value in message.ListFields():
+        if one.message_type:
+            for item in value if one.is_repeated else [value]:
+                yield from moments(item)
 
 
 def _moment(message: Message) -> datetime:
