@@ -63,6 +63,7 @@ def fingerprint(binary: Path) -> str:
 
 def place(source: Path, target: Path) -> None:
     """Puts a whole copy of `source` at `target`: the record last, each in one step."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     fresh = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copy2(source, fresh)
     record = fresh.with_name(f"{fresh.name}.sha256")

@@ -52,10 +52,12 @@ def test_a_sound_binary_in_the_cache_is_taken_over(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     tools.place(tools.openfga(TOOLS, said.append), tools.cache() / f"openfga-{tools.version()}")
 
-    taken = tools.openfga(tmp_path, said.append)
+    fresh = tmp_path / "never" / "made"
+
+    taken = tools.openfga(fresh, said.append)
 
     assert tools.sound(taken)
-    assert taken.parent == tmp_path
+    assert taken.parent == fresh
     assert said == []
 
 
