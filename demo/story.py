@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from demo import texts
-from demo.narration import Narrator
+from demo.narration import Narrator, StoryBroken
 from demo.seed import Sector
 from meldbrug.client import (
     Circle,
@@ -55,7 +55,7 @@ TITLE = "veerpont"
 PERIOD = timedelta(days=90)
 PATIENCE_S = 15.0
 """How long someone looks at an inbox before the story is broken."""
-POLL_S = 0.05
+LOOKS = 100
 NOBODY = "incidents/" + "a" * 26 + "/notices/" + "a" * 26
 """A notice that does not exist."""
 
@@ -163,12 +163,10 @@ class Story:
     async def _talk(self) -> None:
         self._say.chapter(2, "The counsellor answers")
         handler = self._counsellor.handler
-        async with asyncio.timeout(PATIENCE_S):
-            while not (cases := [case async for case in handler.cases()]):
-                await asyncio.sleep(POLL_S)
+        cases = await self._cases(self._counsellor)
         self._say.expect(
             "The counsellor's list holds one case.",
-            holds=[case.name for case in cases] == [self.told.incident],
+            holds=cases == [self.told.incident],
         )
         await handler.acknowledge(self.told.incident)
         opened = await handler.read(self.told.incident)
@@ -345,15 +343,21 @@ class Story:
         )
         self._say.shows("The bystander", " ".join(to_words(entropy, "en")), note="a receipt, in English")
         point = await self._member("vuurtoren-admin")
-        async with asyncio.timeout(PATIENCE_S):
-            while not (cases := [case.name async for case in point.handler.cases()]):
-                await asyncio.sleep(POLL_S)
+        cases = await self._cases(point)
         self._say.expect(
             "The independent point has the case; nobody else does.", holds=cases == [report.name]
         )
 
     async def _inbox(self, member: MemberClient) -> list[Stub]:
         return [stub async for stub in member.reader.inbox()]
+
+    async def _cases(self, member: MemberClient) -> list[str]:
+        """Returns the incidents on the member's list, once there are any."""
+        for _ in range(LOOKS):
+            if cases := [case.name async for case in member.handler.cases()]:
+                return cases
+            await asyncio.sleep(PATIENCE_S / LOOKS)
+        raise StoryBroken("no case arrived")
 
     async def _next(self, member: MemberClient) -> Stub:
         """Returns the next change that the member's open inbox shows by itself."""

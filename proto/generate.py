@@ -16,7 +16,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "clients" / "python"
-# protovalidate ships no `validate_pb2`; ours lives inside the package so that `buf` stays free for others (ADR 0003).
+# protovalidate ships no `validate_pb2`; ours lives inside the package, so that `buf` stays free (ADR 0003).
 VENDORED = "meldbrug/thirdparty/"
 PACKAGE_MARKER = '"""Generated from `proto/` by `make generate`."""\n'
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from meldbrug.common.v1 import common_pb2
 
+from meldbrug.common.v1 import common_pb2
 from policy import generate, matrix
 from policy.engine import HERE, MODEL, Engine, run_fga
 from policy.world import NOTICES, PERSONAS
