@@ -65,6 +65,10 @@ def checks(before: Path | None) -> list[Check]:
         Check("the contract keeps buf's rules", [buf, "lint"]),
         Check("the contract is formatted", [buf, "format", "--diff", "--exit-code", "proto"]),
         Check("the stubs are up to date", [PYTHON, "proto/generate.py", "--check"]),
+        Check(
+            "the engine's stubs are up to date", [PYTHON, "-m", "services.kernel.openfga.generate", "--check"]
+        ),
+        Check("the reference is up to date", [PYTHON, "docs/generate.py", "--check"]),
         Check("words are spelled right (codespell)", [PYTHON, "-m", "codespell_lib", *tracked()]),
     ]
     if before:

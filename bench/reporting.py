@@ -33,7 +33,7 @@ class Unsent(Connection):
         self,
         method: str,  # noqa: ARG002 - nothing is sent
         request: Message,
-        answer: type[M],  # noqa: ARG002
+        answer: type[M],  # noqa: ARG002 - nor answered
         *_args: object,
         **_options: object,
     ) -> Never:

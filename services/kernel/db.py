@@ -129,7 +129,7 @@ class Database:
 
     async def _unsplit(self, unit: Coroutine[Any, Any, T]) -> T:
         # Owned by this call, which waits for it; after the limit by `_lost`, until it has ended.
-        task = asyncio.ensure_future(unit)  # noqa: TID251
+        task = asyncio.ensure_future(unit)  # noqa: TID251 (owned, as said above)
         cancelled = await _settle(task, UNIT_LIMIT_S)
         if not task.done():
             self._abandon(task)

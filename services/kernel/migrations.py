@@ -90,7 +90,7 @@ def _run_history(conn: Connection, service: str) -> None:
         Config(),
         script,
         # Alembic's own `command.upgrade` does this; a public way without an env.py does not exist.
-        fn=lambda revision, _context: script._upgrade_revs("head", revision),  # noqa: SLF001
+        fn=lambda revision, _context: script._upgrade_revs("head", revision),  # noqa: SLF001 (as said above)
     )
     with environment:
         environment.configure(connection=conn, version_table_schema=service)

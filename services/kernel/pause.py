@@ -54,5 +54,5 @@ async def pause(name: str) -> None:
     sys.stdout.flush()
     release = Path(_Switch.release) if _Switch.release else None
     # Another process ends this, by making a file.
-    while release is None or not await asyncio.to_thread(release.exists):  # noqa: ASYNC110
+    while release is None or not await asyncio.to_thread(release.exists):  # noqa: ASYNC110 (a file cannot set an event)
         await asyncio.sleep(POLL_S)
