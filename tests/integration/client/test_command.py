@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
 from meldbrug.cli.problems import CHANGED, CLOSED, LOCAL, UNVERIFIED, USAGE
+from meldbrug.client import load_keys, save_keys
+from meldbrug.crypto import SecretKeys
 from tests.integration.client.terminal import Terminal
 from tests.support.actors import Actors, until
 from tests.support.sector import World
@@ -33,7 +36,7 @@ async def test_the_whole_job_of_each_user(  # noqa: PLR0915 - one story, told in
     code = world.sector.code("veerpont")
     reported = (
         await terminal(
-            "report", "--json", "--code", code, "--handler", "Vertrouwenspersoon", "--category", "harassment",
+            "report", "--json", "--code", code, "--handler", world.sector.keys("duinroos-vp").kid, "--category", "harassment",
             "--exclude-organisation", "Lichtbrug Facilitair", "--account-file", wrote("account", ACCOUNT),
             "--lang", "nl",
         )
@@ -126,7 +129,7 @@ async def test_refusing_changing_the_intake_excluding_and_withdrawing(
         "--code",
         code,
         "--handler",
-        "Vertrouwenspersoon",
+        world.sector.keys("duinroos-vp").kid,
         "--account-file",
         wrote("a", ACCOUNT),
     )
@@ -203,6 +206,39 @@ async def test_a_new_member_is_invited_compared_appointed_and_removed(
     assert rotated.json["before"] == made["kid"]
     assert me.json["member"]["kid"] == rotated.json["kid"]
     assert removed.json["state"] == "STATE_REMOVED"
+
+
+async def test_a_rotation_that_was_interrupted_goes_on(
+    terminal: Terminal, world: World, actors: Actors, tmp_path: Path
+) -> None:
+    hired, new_keys, key = (
+        await actors.hire("kade9", "Wisselaar"),
+        SecretKeys.generate(),
+        tmp_path / "own.json",
+    )
+    save_keys(key, hired.client.keys, None)
+    save_keys(key.with_suffix(".next.json"), new_keys, None)
+    await hired.client.rotation.rotate(new_keys)
+
+    again = await terminal("key", "rotate", "--no-passphrase", "--json", "--key", str(key))
+
+    assert again.json["kid"] == new_keys.kid
+    assert load_keys(key) == new_keys
+    assert not key.with_suffix(".next.json").exists()
+
+
+async def test_watching_shows_what_changes(terminal: Terminal, world: World, actors: Actors) -> None:
+    case = await actors.report()
+    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
+    async with asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(
+            terminal("inbox", "watch", "--count", "1", "--json", role="noorderlicht-contact")
+        )
+        while not watching.done():
+            await case.give()
+            await asyncio.wait([watching], timeout=3.0)
+
+    assert json.loads(watching.result().out)["name"] == case.notice
 
 
 async def test_productions_and_participations_are_kept_by_their_admins(

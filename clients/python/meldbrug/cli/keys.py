@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from meldbrug.client import Connection, MemberClient, kid_in, load_keys, save_keys
+from meldbrug.client import Connection, MemberClient, Refused, kid_in, load_keys, save_keys
 from meldbrug.client.files import read_private
 from meldbrug.crypto import SecretKeys
 
@@ -96,7 +96,7 @@ def rotate(context: typer.Context, no_passphrase: NoPassphrase = False) -> None:
 
     async def act(connection: Connection) -> None:
         screen = Screen(settings)
-        await MemberClient(connection, old_keys).rotation.rotate(new_keys)
+        await _rotated(connection, old_keys, new_keys)
         save_keys(settings.key_path, new_keys, passphrase, replace=True)
         waiting.unlink()
         if not screen.data({"kid": new_keys.kid, "before": old_keys.kid}):
@@ -104,6 +104,16 @@ def rotate(context: typer.Context, no_passphrase: NoPassphrase = False) -> None:
             screen.line(grouped(new_keys.kid), style="bold")
 
     connected(settings, act)
+
+
+async def _rotated(connection: Connection, old_keys: SecretKeys, new_keys: SecretKeys) -> None:
+    """Rotates, or finds that an earlier call did and was interrupted before the new keys were in place."""
+    try:
+        await MemberClient(connection, old_keys).rotation.rotate(new_keys)
+    except Refused as refusal:
+        if refusal.reason != "KEY_UNKNOWN":
+            raise
+        await MemberClient(connection, new_keys).me()
 
 
 def grouped(kid: str) -> str:

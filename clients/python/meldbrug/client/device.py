@@ -17,7 +17,7 @@ def device_now() -> datetime:
 
 def elapsed_s() -> float:
     """Returns seconds since some moment, never going back; for measuring waits."""
-    return time.monotonic()  # noqa: TID251 - as `device_now`
+    return time.monotonic()  # noqa: TID251 - the one place, as above
 
 
 def new_id() -> str:

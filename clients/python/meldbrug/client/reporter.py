@@ -14,7 +14,6 @@ from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.coordination.v1 import coordination_pb2, coordination_service_pb2
 from meldbrug.crypto import PublicKeys, SecretKeys, statements
 from meldbrug.crypto.statements import StatementKind
-from meldbrug.directory.v1.directory_pb2 import KeyBook
 from meldbrug.disclosure.v1 import disclosure_pb2 as wire
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from meldbrug.statements.v1 import statements_pb2 as said
@@ -27,7 +26,7 @@ from .handlers import Authors, Handlers, counsellor, handlers_of, verified_intak
 from .paging import every
 from .pins import Pins
 from .reading import Content, Eyes, Reader, Text, require
-from .reports import Draft, Seen
+from .reports import Draft, Seen, seen_by
 from .sealing import seal
 from .speaking import Voice
 
@@ -227,22 +226,10 @@ class ReporterClient:
             request = service.ListOpeningsRequest(incident=report.name, page_token=token)
             return await self.call("ListOpenings", request, service.ListOpeningsResponse)
 
-        async for seen in every(fetch, lambda page: [self._seen(item, page.book) for item in page.openings]):
+        async for seen in every(
+            fetch, lambda page: [seen_by(item, Book(self.installation, page.book)) for item in page.openings]
+        ):
             yield seen
-
-    def _seen(self, opening: wire.Opening, served: KeyBook) -> Seen:
-        if opening.capacity == common.OPENING_CAPACITY_REPORTER:
-            return Seen(opening, None, "")
-        book = Book(self.installation, served)
-        member = book.member(opening.kid)
-        require(member.subject == opening.subject, "opening by another")
-        is_reader = opening.capacity == common.OPENING_CAPACITY_READER
-        held = book.appointment_of(
-            opening.kid,
-            participation=opening.participation,
-            capacity=common.CAPACITY_SAFETY_CONTACT if is_reader else common.CAPACITY_COUNSELLOR,
-        )
-        return Seen(opening, member, held.role)
 
     def _sealed(
         self, incident: str, kind: common.Kind.ValueType, text: str, readers: Sequence[PublicKeys]

@@ -9,7 +9,9 @@ from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto.chains import VerifiedMember
 from meldbrug.disclosure.v1 import disclosure_pb2 as wire
 
+from .book import Book
 from .circle import Person
+from .reading import require
 
 
 @dataclass(frozen=True)
@@ -48,3 +50,22 @@ class Seen:
     opening: wire.Opening
     who: VerifiedMember | None
     role: str
+
+
+def seen_by(opening: wire.Opening, book: Book) -> Seen:
+    """Returns an opening with who it was, as `book` proves.
+
+    Raises:
+        Unverified: nobody vouches for whoever opened, or for the role.
+    """
+    if opening.capacity == common.OPENING_CAPACITY_REPORTER:
+        return Seen(opening, None, "")
+    member = book.member(opening.kid)
+    require(member.subject == opening.subject, "opening by another")
+    is_reader = opening.capacity == common.OPENING_CAPACITY_READER
+    held = book.appointment_of(
+        opening.kid,
+        participation=opening.participation,
+        capacity=common.CAPACITY_SAFETY_CONTACT if is_reader else common.CAPACITY_COUNSELLOR,
+    )
+    return Seen(opening, member, held.role)
