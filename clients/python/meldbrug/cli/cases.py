@@ -140,7 +140,7 @@ def record(
     revoke: Annotated[bool, typer.Option("--revoke", help="it no longer stands; the notice closes")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
 ) -> None:
-    """Een nieuw besluit over een melding aan anderen / A new decision on a notice."""
+    """Een nieuw besluit over een kennisgeving / A new decision on a notice."""
     if ground not in GROUNDS:
         raise Problem(f"a ground is one of {', '.join(GROUNDS)}")
 

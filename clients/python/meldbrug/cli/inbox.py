@@ -21,7 +21,7 @@ inbox_app = typer.Typer(help="Wat je kunt lezen / What you can read.", no_args_i
 
 @inbox_app.command("list")
 def list_(context: typer.Context) -> None:
-    """Meldingen aan jou, laatst gewijzigd eerst / Notices to you, newest change first."""
+    """Kennisgevingen aan jou, laatst gewijzigd eerst / Notices to you, newest change first."""
 
     async def act(member: MemberClient, screen: Screen) -> None:
         found = [stub async for stub in member.reader.inbox()]

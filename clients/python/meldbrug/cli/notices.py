@@ -25,7 +25,7 @@ Notice = Annotated[str, typer.Argument(help="incidents/.../notices/...")]
 Confirmed = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 notice_app = typer.Typer(
-    help="Meldingen aan en van medeproducenten / Notices to and from co-producers.", no_args_is_help=True
+    help="Kennisgevingen aan en van medeproducenten / Notices to and from co-producers.", no_args_is_help=True
 )
 
 
@@ -80,7 +80,7 @@ def propose(
 
 @notice_app.command("list")
 def list_(context: typer.Context, incident: Annotated[str, typer.Argument(help="incidents/...")]) -> None:
-    """Wat er met voorgestelde meldingen gebeurde / How proposed notices stand."""
+    """Wat er met voorgestelde kennisgevingen gebeurde / How proposed notices stand."""
 
     async def act(member: MemberClient, screen: Screen) -> None:
         found = [notice async for notice in member.handler.notices(incident)]

@@ -104,7 +104,10 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "Niet aannemen, voor iedereen bij jullie?",
         "Decline, for everyone at your organisation?",
     ),
-    "ask-revoke": ("Het besluit intrekken? De melding sluit.", "Revoke the decision? The notice closes."),
+    "ask-revoke": (
+        "Het besluit intrekken? De kennisgeving sluit.",
+        "Revoke the decision? The notice closes.",
+    ),
     "ask-remove": ("Verwijderen? Lezen stopt meteen.", "Remove? Reading stops at once."),
     # What the user can put right.
     "say-yes": (
@@ -194,7 +197,7 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
     "circle-organisations": ("Wie meedoen:", "Who takes part:"),
     "circle-counsellors": ("Wie je melding kan behandelen:", "Who can handle your report:"),
     "circle-contacts": (
-        "Wie een melding kan ontvangen, alleen als jij ja zegt:",
+        "Wie een kennisgeving kan ontvangen, alleen als jij ja zegt:",
         "Who could receive a notice, only if you say yes:",
     ),
     "system": ("systeem", "system"),
@@ -244,7 +247,7 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
     "who": ("wie", "who"),
     "what": ("wat", "what"),
     "purpose": ("waarvoor", "what for"),
-    "notice": ("melding", "notice"),
+    "notice": ("kennisgeving", "notice"),
     "state": ("stand", "state"),
     "your-answer": ("jouw antwoord", "your answer"),
     "asked-on": ("gevraagd", "asked"),
