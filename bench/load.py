@@ -88,7 +88,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True)
 class Usage:
-    """CPU seconds and resident bytes of processes with their children, by name."""
+    """CPU seconds and memory of processes with their children, by name; shared pages count once."""
 
     cpu_s: dict[str, float]
     resident: dict[str, int]
@@ -101,5 +101,5 @@ def usage(processes: dict[str, int]) -> Usage:
         parent = psutil.Process(pid)
         family = [parent, *parent.children(recursive=True)]
         cpu_s[name] = sum(sum(process.cpu_times()[:2]) for process in family)
-        resident[name] = sum(process.memory_info().rss for process in family)
+        resident[name] = sum(process.memory_full_info().pss for process in family)
     return Usage(cpu_s, resident)
