@@ -185,8 +185,11 @@ async def test_a_refusal_stays_a_refusal(world: World, actors: Actors, recorder:
     assert effects(world, case.incident) == before
     asked = await succeeds(lambda: _request(case))
     assert asked.answer == asked.ANSWER_REFUSED
-    states = [sent.state async for sent in case.handler.handler.notices(case.incident)]
-    assert states == [NOTICE_STATE_CONSENT_PENDING]
+
+    async def shown() -> list[int]:
+        return [sent.state async for sent in case.handler.handler.notices(case.incident)]
+
+    assert await until(shown) == [NOTICE_STATE_CONSENT_PENDING]
     assert await is_refused(opens(case.reader, case.notice))
 
 
