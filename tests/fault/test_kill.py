@@ -1,7 +1,7 @@
 """kill -9 between commit and each later step (I2, I3, I6, I8, I10, I11, I12).
 
-What was acknowledged is there; what was not is whole or nothing; nothing closed opens; and the same request id
-has one effect, however often it comes.
+What was acknowledged is there; what was not is whole or nothing; nothing closed opens; and the same request
+id has one effect, however often it comes.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ async def test_a_refusal_stays_a_refusal(world: World, actors: Actors, recorder:
 
 
 async def _request(case: Case) -> Any:
-    return [asked async for asked in Consents(case.reporter).requests()][0]
+    return await anext(Consents(case.reporter).requests())
 
 
 async def test_accepted_terms_are_accepted_once(world: World, actors: Actors, recorder: Recorder) -> None:

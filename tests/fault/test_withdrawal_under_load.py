@@ -113,7 +113,7 @@ FAIR_CHANGE: LiteralString = "SELECT pg_advisory_xact_lock(4711)"
 
 
 def waited(url: str, shared: LiteralString, exclusive: LiteralString) -> float:
-    """Seconds that one exclusive lock waits while eight openers hold and take the shared one without pause."""
+    """Seconds that one exclusive lock waits while eight openers hold the shared one without pause."""
     stop = threading.Event()
 
     def opener() -> None:
@@ -140,7 +140,7 @@ def waited(url: str, shared: LiteralString, exclusive: LiteralString) -> float:
 
 
 async def test_row_locks_would_starve_the_withdrawal(empty_database: str) -> None:
-    """T19: why the lock is what it is. Eight overlapping openers keep a row shared for as long as they like."""
+    """T19: why the lock is what it is. Eight overlapping openers keep a row shared as long as they like."""
     with psycopg.connect(empty_database, autocommit=True) as sql:
         sql.execute("CREATE TABLE stampede (id int PRIMARY KEY, epoch bigint)")
         sql.execute("INSERT INTO stampede VALUES (1, 0)")

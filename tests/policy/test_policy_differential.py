@@ -25,7 +25,7 @@ KNOWN = 20261123
 
 @pytest.mark.parametrize(("seed", "pairs"), [(KNOWN, 500), (FRESH, PAIRS)], ids=["known seed", "fresh seed"])
 def test_the_engine_and_the_reference_agree_on_random_worlds(engine: Engine, seed: int, pairs: int) -> None:
-    print(f"seed {seed}")  # noqa: T201 pytest shows it when the run fails
+    print(f"seed {seed}")
     random = Random(seed)
     answers: Counter[Answer] = Counter()
 

@@ -1,4 +1,4 @@
-"""What fault tests share: a client that remembers what it sent, a process killed in the middle, and what must hold."""
+"""What fault tests share: a client that remembers what it sent, a process killed, and what must hold."""
 
 from __future__ import annotations
 
@@ -208,13 +208,13 @@ _PER_INCIDENT: dict[str, LiteralString] = {
 async def drift(world: World, incident: str) -> set[PolicyTuple]:
     """The tuples in which the policy engine and the database differ about an incident."""
     ends = world.endpoints
-    token = Path(ends.openfga_token_path).read_text().strip()
+    token = await asyncio.to_thread(Path(ends.openfga_token_path).read_text)
     authz = OpenFGA(
         ends.openfga_grpc_address,
         ends.openfga_store_id,
         ends.openfga_model_id,
         probe=PROBE,
-        token=token,
+        token=token.strip(),
         timeout_s=5.0,
     )
     database = Database(ends.database_url, "disclosure", app_name="test", clock_offset_enabled=True)

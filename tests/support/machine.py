@@ -18,7 +18,6 @@ from meldbrug.client import (
     PublicClient,
     ReporterClient,
     Yes,
-    accept_invitation,
 )
 from meldbrug.client.device import new_request_id
 from meldbrug.client.errors import MeldbrugError, Refused
@@ -34,7 +33,6 @@ from meldbrug.common.v1.common_pb2 import (
     LANGUAGE_NL,
     PURPOSE_INFORM,
     PURPOSE_PROTECT_PEOPLE,
-    SUBJECT_KIND_PERSON,
 )
 from meldbrug.crypto import SecretKeys
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
@@ -165,7 +163,7 @@ class Play:
         proposal = Proposal(
             recipient=recipient,
             readers=people,
-            texts={kind: "Een tekst." for kind in kinds},  # type: ignore[misc]
+            texts=dict.fromkeys(kinds, "Een tekst."),  # type: ignore[misc]
             purposes=list(PURPOSES),
             valid_until=until,
             ground=GROUND_REPORTER_CONSENT,
@@ -276,7 +274,7 @@ class Play:
         self.world.shift_clock(self.model.now)
 
     async def reader_sees(self, who: str, notice: str, purpose: int) -> None:
-        """Tries a reader's door and holds what comes out to the model: nothing more, and in the end nothing less."""
+        """Tries a reader's door and holds what comes out to the model: no more, in the end no less."""
         request = service.OpenSectionsRequest(notice=notice, purpose=purpose, request_id=new_request_id())  # type: ignore[arg-type]
         call = self.members[who].call
         expected = self.model.kinds(who, notice, purpose)
@@ -310,9 +308,10 @@ class Play:
         try:
             await act()
         except Refused as refused:
-            assert refused.code in CLOSED, f"{who} got {refused.code}"
+            answered = refused.code
         else:
-            raise AssertionError(f"{who} got through a closed door")
+            answered = "through a closed door"
+        assert answered in CLOSED, f"{who} got {answered}"
 
     async def lists_hold_nothing_strange(self, who: str) -> None:
         """I7: nobody is listed what was never theirs."""

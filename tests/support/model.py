@@ -1,4 +1,4 @@
-"""The reference model: who may read what, in plain sets. It knows promises, and nothing of how they are kept."""
+"""The reference model: who may read what, in plain sets. It knows promises, not how they are kept."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Told:
 
 
 class Model:
-    """Everything that happened, as far as it decides on reading. Names of people and parties are the test's own."""
+    """Everything that happened, as far as it decides on reading. Names are the test's own."""
 
     def __init__(self) -> None:
         self.people: dict[str, Somebody] = {}
@@ -159,7 +159,7 @@ class Model:
         asked.offered |= readers
 
     def withdraw(self, notice: str, readers: set[str], kinds: set[int]) -> None:
-        """The reporter took back everything, or these readers, or these kinds, or these kinds of these readers."""
+        """The reporter took back everything, or these readers, or these kinds, or both."""
         asked = self.asked[notice]
         asked.pairs = {
             (who, kind)
