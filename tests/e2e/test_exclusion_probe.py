@@ -6,7 +6,6 @@ handler's services answer is compared, field by field, with random ids and times
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from tests.support.actors import Actors, Case, stub_of, until
 from tests.support.sector import World
 
 RECIPIENTS = ("noorderlicht", "kade9", "lichtbrug")
-APART_S = 0.15  # Between medians of five proposals, each several calls, on a machine that does other things.
+APART_S = 0.1  # Between the quickest of six proposals, each several calls: what else runs only ever adds.
 HOUR = timedelta(hours=1)
 
 
@@ -99,10 +98,12 @@ async def probe(actors: Actors, excludes: bool) -> Recorded:
         began = time.perf_counter()
         await case.propose(party, [contact.client])
         recorded.took_s.append(time.perf_counter() - began)
+        await until(lambda: notices(handler, case), lambda found: case.notice in found)
         await look(recorded, handler, case)
     # Both contacts of one recipient at once, one of them excluded; the reporter says yes to whoever is left.
     both = [contact.client for party, contact in contacts if party == "noorderlicht"]
     await case.propose("noorderlicht", both)
+    await until(lambda: notices(handler, case), lambda found: case.notice in found)
     preview = await case.consents.preview(case.notice, LANGUAGE_NL)
     await case.consents.give(preview)
     await until(lambda: stub_of(both[1], case.notice), lambda stub: stub is not None)
@@ -114,6 +115,11 @@ async def probe(actors: Actors, excludes: bool) -> Recorded:
     await case.handler.handler.send(case.incident, "Een bericht.")
     await look(recorded, handler, case)
     return recorded
+
+
+async def notices(handler: MemberClient, case: Case) -> list[str]:
+    """Names of the notices that coordination heard of by now: it follows by job, in either world."""
+    return [notice.name async for notice in handler.handler.notices(case.incident)]
 
 
 async def states(handler: MemberClient, case: Case) -> list[int]:
@@ -161,8 +167,7 @@ async def test_the_handlers_view_is_the_same_with_and_without_exclusions(world: 
     assert len(without.seen) == len(excluding.seen)
     for plain, hidden in zip(without.seen, excluding.seen, strict=True):
         assert plain == hidden
-    apart = statistics.median(without.took_s) - statistics.median(excluding.took_s)
-    assert abs(apart) < APART_S
+    assert abs(min(without.took_s) - min(excluding.took_s)) < APART_S
 
 
 async def test_the_reporter_is_told_whom_the_exclusion_left_out_and_nobody_else_is(actors: Actors) -> None:
