@@ -289,6 +289,14 @@ class Scene:
         async with self.database.transaction() as conn:
             await conn.execute(text("UPDATE kernel.test_clock SET offset_s = :s"), {"s": seconds})
 
+    async def move_clock_to(self, moment: datetime) -> None:
+        """However long ago `NOW` was."""
+        async with self.database.transaction() as conn:
+            offset = text(
+                "UPDATE kernel.test_clock SET offset_s = extract(epoch FROM :m - clock_timestamp())"
+            )
+            await conn.execute(offset, {"m": moment})
+
     async def close(self, notice: str, reason: CloseReason) -> None:
         """Closes as commands do, under the lock."""
 

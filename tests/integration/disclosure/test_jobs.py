@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from services.disclosure.domain import Answer, CloseReason, ConsentState, NoticeState
+from services.disclosure.store import openings
 from services.disclosure.store import tables as t
 from services.kernel.db import Database
 from services.kernel.errors import NotPermitted, Unavailable
@@ -23,7 +24,14 @@ from tests.support.stack import fresh_database
 async def pool(backends: Backends, migrated_template: str) -> AsyncIterator[Database]:
     """A database of this module's own: sweeps go through all incidents, and here they are few."""
     with fresh_database(backends, migrated_template) as url:
-        opened = Database(url, "disclosure", app_name="test", pool_size=12, clock_offset_enabled=True)
+        opened = Database(
+            url,
+            "disclosure",
+            app_name="test",
+            pool_size=12,
+            clock_offset_enabled=True,
+            prelude=openings.PRELUDE,
+        )
         yield opened
         await opened.close()
 
@@ -74,7 +82,7 @@ async def test_an_expired_consent_is_closed_and_stays_closed(
 
 async def test_nothing_expires_early(scene: Scene, notice: Notice) -> None:
     """I22."""
-    await scene.move_clock(HALF_A_YEAR.total_seconds() - 600)
+    await scene.move_clock_to(NOW + HALF_A_YEAR - timedelta(minutes=1))
     before = await state(scene, notice)
 
     await scene.followups.expire()
