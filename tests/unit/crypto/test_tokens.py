@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joserfc import jws
+from joserfc.jwk import OKPKey
 
 from meldbrug.crypto import (
     CryptoError,
@@ -72,6 +74,19 @@ def test_a_newcomer_s_token_brings_the_keys_that_its_kid_names() -> None:
     assert token.embedded == REPORTER.public
     check(token, token.embedded.signing, AUDIENCE, BODY, NOW)
     assert len(EMBEDDED) < MAX_TOKEN_CHARS
+
+
+def test_any_library_of_jws_reads_and_writes_it() -> None:
+    """ADR 14: the form is a JWS, made and verified here without a library for it."""
+    secret = OKPKey.import_key(
+        {"kty": "OKP", "crv": "Ed25519", "x": b64(SIGNING), "d": b64(MEMBER.signing_seed)}
+    )
+
+    read = jws.deserialize_compact(TOKEN, secret, algorithms=["Ed25519"])
+    written = jws.serialize_compact(json.loads(HEADER), PAYLOAD, secret, algorithms=["Ed25519"])
+
+    assert (read.payload, read.headers()) == (PAYLOAD, json.loads(HEADER))
+    assert written == TOKEN
 
 
 def test_the_form_is_the_documented_one() -> None:
