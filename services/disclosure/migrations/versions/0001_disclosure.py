@@ -105,8 +105,10 @@ CREATE TABLE disclosure.acceptances (
   statement bytea NOT NULL, signature bytea NOT NULL, kid text NOT NULL, create_time timestamptz NOT NULL);
 CREATE INDEX acceptances_by_notice ON disclosure.acceptances (notice);
 
+-- Names its incident without a foreign key: checking one locks the incident's row, and many that open at once
+-- would each write to it. The row is inserted from the incident's own, so that it is there.
 CREATE TABLE disclosure.releases (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, incident text NOT NULL REFERENCES disclosure.incidents,
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, incident text NOT NULL,
   notice text, capacity smallint NOT NULL, subject text, kid text NOT NULL, participation text,
   sections text[] NOT NULL, versions integer[] NOT NULL, kinds smallint[] NOT NULL, purpose smallint,
   request_id text NOT NULL, create_time timestamptz NOT NULL, UNIQUE (kid, request_id));
