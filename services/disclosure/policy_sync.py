@@ -145,10 +145,10 @@ class PolicySync:
         async with self._places:
             return await self._sync(incident)
 
-    async def _sync(self, incident: str) -> bool:
+    async def _sync(self, incident: str, notice: str = "") -> bool:
         async with self._database.transaction(Lock(f"policy/{incident}")) as conn:
             await policy.stay_open(conn, STEP_MS)
-            facts = await policy.facts(conn, incident)
+            facts = await policy.facts(conn, incident, notice)
             steps = plan(await self._held(facts), wanted(facts))
             for writes, deletes in steps:
                 await self._authz.write(writes, deletes)
@@ -156,21 +156,23 @@ class PolicySync:
 
     async def _held(self, facts: Facts) -> frozenset[PolicyTuple]:
         names = (facts.incident, *sorted(facts.notices))
-        return frozenset([each for name in names for each in await self._authz.read(_object(name))])
+        held = await asyncio.gather(*(self._authz.read(_object(name)) for name in names))
+        return frozenset(each for tuples in held for each in tuples)
 
-    async def soon(self, incident: str) -> None:
+    async def soon(self, incident: str, notice: str = "") -> None:
         """Syncs inline, for at most 300 ms, and never fails: the change has committed with its job.
 
-        What is under way when the time is over goes on by itself; cancelling a write half-way would leave
-        open whether it happened.
+        With `notice`, of the notices that one only: so much changed, and the job looks at all of them. What
+        is under way when the time is over goes on by itself; cancelling a write half-way would leave open
+        whether it happened.
         """
         # Bounded by the limits of the engine's calls.
-        task = asyncio.create_task(self._try(incident))  # noqa: TID251  owned by `_running`
+        task = asyncio.create_task(self._try(incident, notice))  # noqa: TID251  owned by `_running`
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         await asyncio.wait({task}, timeout=INLINE_S)
 
-    async def _try(self, incident: str) -> None:
+    async def _try(self, incident: str, notice: str) -> None:
         try:
             async with asyncio.timeout(INLINE_S):
                 await self._places.acquire()
@@ -178,7 +180,7 @@ class PolicySync:
             emit(Event.POLICY_LEFT_TO_JOB)
             return
         try:
-            await self._sync(incident)
+            await self._sync(incident, notice)
         except Exception as failure:  # noqa: BLE001  whatever it was, the job that rides with the change does it again
             emit_failure(Event.POLICY_LEFT_TO_JOB, failure)
         finally:

@@ -14,7 +14,6 @@ from meldbrug.crypto.statements import StatementKind
 from services.disclosure.domain import require_sequence
 from services.disclosure.store import tables as t
 from services.kernel.authz import Grant
-from services.kernel.db import app_now
 
 # What the reporter said about a notice, as the history of consents shows it.
 ABOUT_CONSENT = (StatementKind.CONSENT.value, StatementKind.REFUSAL.value, StatementKind.WITHDRAWAL.value)
@@ -42,12 +41,15 @@ async def record(
 
 
 async def advance(conn: AsyncConnection, incident: str, kid: str, sequence: int) -> None:
-    """Moves the signer's count up to `sequence`. Raises InvalidArgument when it is not above the last."""
+    """Moves the signer's count up to `sequence`, under the exclusive lock of the incident.
+
+    Raises:
+        InvalidArgument: it is not above the last.
+    """
     row = t.sequences.c
-    last = await conn.scalar(
-        select(row.last).where(row.incident == incident, row.signer_kid == kid).with_for_update()
-    )
-    require_sequence(sequence, last or 0, await app_now(conn))
+    last = select(row.last).where(row.incident == incident, row.signer_kid == kid).scalar_subquery()
+    known = (await conn.execute(select(last.label("last"), func.kernel.app_now().label("now")))).one()
+    require_sequence(sequence, known.last or 0, known.now)
     counted = insert(t.sequences).values(incident=incident, signer_kid=kid, last=sequence)
     await conn.execute(
         counted.on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": sequence})

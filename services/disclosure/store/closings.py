@@ -72,21 +72,16 @@ async def close_grant(
     conn: AsyncConnection, grant: str, kids: Collection[str] | None, reason: CloseReason
 ) -> None:
     """Closes seats under a grant and deletes their wraps: those of `kids`, or with None all of the grant."""
-    seat, wrap = t.seats.c, t.wraps.c
-    holders = select(seat.kid).where(seat.grant_name == grant)
-    chosen = holders if kids is None else sorted(kids)
-    await conn.execute(
-        delete(t.wraps).where(wrap.grant_name == grant, wrap.reader_kid.in_(chosen), _not_reporters())
-    )
-    await conn.execute(
-        delete(t.consent_sections).where(
-            t.consent_sections.c.consent == grant, t.consent_sections.c.reader_kid.in_(chosen)
-        )
-    )
+    seat, wrap, pair = t.seats.c, t.wraps.c, t.consent_sections.c
+    chosen = select(seat.kid).where(seat.grant_name == grant) if kids is None else sorted(kids)
+    wraps = delete(t.wraps).where(wrap.grant_name == grant, wrap.reader_kid.in_(chosen), _not_reporters())
+    pairs = delete(t.consent_sections).where(pair.consent == grant, pair.reader_kid.in_(chosen))
+    # One statement: a withdrawal waits for each round trip behind whoever keeps the service busy.
     await conn.execute(
         update(t.seats)
         .where(seat.grant_name == grant, seat.kid.in_(chosen), seat.closed_time.is_(None))
         .values(closed_time=func.kernel.app_now(), close_reason=reason.value)
+        .add_cte(wraps.cte("gone_wraps"), pairs.cte("gone_pairs"))
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import and_, false, func, or_, select, union
+from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import ConsentState
@@ -38,15 +38,17 @@ class Facts:
     armed: Mapping[str, Arming] = field(default_factory=dict)
 
 
-async def facts(conn: AsyncConnection, incident: str) -> Facts:
-    """Reads it as committed now; an incident that is not there wants nothing."""
-    names = (await conn.execute(select(t.notices.c.name).where(t.notices.c.incident == incident))).scalars()
+async def facts(conn: AsyncConnection, incident: str, notice: str = "") -> Facts:
+    """Reads it as committed now, of all notices or of one; an incident that is not there wants nothing."""
+    row = t.notices.c
+    of_these = and_(row.incident == incident, row.name == notice if notice else true())
+    names = (await conn.execute(select(row.name).where(of_these))).scalars()
     return Facts(
         incident,
         handlers=await _handlers(conn, incident),
         conflicted=await _conflicted(conn, incident),
         notices=frozenset(names),
-        armed=await _armed(conn, incident),
+        armed=await _armed(conn, of_these),
     )
 
 
@@ -73,9 +75,9 @@ async def _conflicted(conn: AsyncConnection, incident: str) -> frozenset[str]:
     return frozenset((await conn.execute(union(people, theirs))).scalars())
 
 
-async def _armed(conn: AsyncConnection, incident: str) -> dict[str, Arming]:
+async def _armed(conn: AsyncConnection, of_these: ColumnElement[bool]) -> dict[str, Arming]:
     notice, consent = t.notices.c, t.consents.c
-    readers = await _readers(conn, incident)
+    readers = await _readers(conn, of_these)
     statement = (
         select(
             notice.name,
@@ -87,7 +89,7 @@ async def _armed(conn: AsyncConnection, incident: str) -> dict[str, Arming]:
         )
         .join(t.consents, and_(consent.name == notice.consent, consent.state == ConsentState.GIVEN))
         .join(t.incidents, t.incidents.c.name == notice.incident)
-        .where(notice.incident == incident, notice.close_time.is_(None), t.incidents.c.withdrawn == false())
+        .where(of_these, notice.close_time.is_(None), t.incidents.c.withdrawn == false())
     )
     return {
         row.name: Arming(
@@ -103,14 +105,16 @@ async def _armed(conn: AsyncConnection, incident: str) -> dict[str, Arming]:
     }
 
 
-async def _readers(conn: AsyncConnection, incident: str) -> dict[str, dict[str, frozenset[int]]]:
+async def _readers(
+    conn: AsyncConnection, of_these: ColumnElement[bool]
+) -> dict[str, dict[str, frozenset[int]]]:
     """By notice and person, the kinds of all live seats of that person under the newest consent."""
     seat, pair = t.seats.c, t.consent_sections.c
     statement = (
         select(seat.notice, seat.subject, func.array_agg(pair.kind.distinct()).label("kinds"))
         .join(t.notices, and_(t.notices.c.name == seat.notice, t.notices.c.consent == seat.grant_name))
         .join(t.consent_sections, and_(pair.consent == seat.grant_name, pair.reader_kid == seat.kid))
-        .where(seat.incident == incident, live_seat())
+        .where(of_these, live_seat())
         .group_by(seat.notice, seat.subject)
     )
     found: dict[str, dict[str, frozenset[int]]] = defaultdict(dict)

@@ -57,12 +57,7 @@ class Closing:
 
     async def close_notice(self, conn: AsyncConnection, notice: str, reason: CloseReason) -> None:
         """Closes a notice for all its readers; one that is closed already stays as it is."""
-        row = await closings.notice(conn, notice)
-        state = closed_as(row.state, reason)
-        if state is None:
-            return
-        await self._end_consent(conn, row, reason)
-        await closings.mark_closed(conn, notice, state, _ANSWER.get(reason, Answer.CLOSED))
+        await self._close(conn, await closings.notice(conn, notice), reason)
 
     async def close_pairs(
         self,
@@ -83,6 +78,9 @@ class Closing:
         """
         row = await closings.notice(conn, notice)
         if row.consent is None:
+            return
+        if not kids and not sections:
+            await self._close(conn, row, reason)
             return
         people = await closings.kids_of_people(conn, row.consent, kids) if kids else None
         if sections:
@@ -109,6 +107,13 @@ class Closing:
     async def lapse(self, conn: AsyncConnection, notice: str) -> None:
         """Ends a request without a yes; refused and unanswered look the same to everyone but the reporter."""
         await closings.mark_closed(conn, notice, NoticeState.NOT_CONSENTED, Answer.LAPSED)
+
+    async def _close(self, conn: AsyncConnection, row: closings.NoticeRow, reason: CloseReason) -> None:
+        state = closed_as(row.state, reason)
+        if state is None:
+            return
+        await self._end_consent(conn, row, reason)
+        await closings.mark_closed(conn, row.name, state, _ANSWER.get(reason, Answer.CLOSED))
 
     async def _drop(
         self, conn: AsyncConnection, consent: str, people: Sequence[str] | None, sections: Sequence[str]

@@ -59,7 +59,7 @@ class Consenting:
             self._deps, call, request, rpc.GiveConsentResponse, work, incident=incident
         )
         await pause("give.after_commit")
-        await self._deps.sync.soon(incident)
+        await self._deps.sync.soon(incident, request.notice)
         await pause("give.after_sync")
         return answer
 

@@ -56,7 +56,7 @@ class Narrowing:
         answer = await own_command(
             self._deps, call, request, rpc.WithdrawConsentResponse, work, incident=incident
         )
-        await self._settle(incident, "withdraw")
+        await self._settle(incident, "withdraw", request.notice)
         return answer
 
     async def withdraw_report(
@@ -103,9 +103,9 @@ class Narrowing:
         await self._settle(request.incident, "exclude")
         return answer
 
-    async def _settle(self, incident: str, command: str) -> None:
+    async def _settle(self, incident: str, command: str, notice: str = "") -> None:
         await pause(f"{command}.after_commit")
-        await self._deps.sync.soon(incident)
+        await self._deps.sync.soon(incident, notice)
         await pause(f"{command}.after_sync")
 
 

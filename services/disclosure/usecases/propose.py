@@ -189,7 +189,7 @@ class Handling:
             return rpc.RecordDecisionResponse(state=left.state)
 
         answer = await handler_command(self._deps, call, request, rpc.RecordDecisionResponse, work, grant)
-        await self._deps.sync.soon(incident)
+        await self._deps.sync.soon(incident, request.notice)
         return answer
 
 
