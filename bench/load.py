@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import statistics
 import time
@@ -96,10 +97,14 @@ class Usage:
 
 def usage(processes: dict[str, int]) -> Usage:
     """Returns what these processes (name to pid) used so far, children included."""
-    cpu_s, resident = {}, {}
+    cpu_s: dict[str, float] = {}
+    resident: dict[str, int] = {}
     for name, pid in processes.items():
         parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
-        cpu_s[name] = sum(sum(process.cpu_times()[:2]) for process in family)
-        resident[name] = sum(process.memory_full_info().pss for process in family)
+        cpu_s[name], resident[name] = 0.0, 0
+        for process in [parent, *parent.children(recursive=True)]:
+            # A worker of the database may end between being listed and being looked at.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                cpu_s[name] += sum(process.cpu_times()[:2])
+                resident[name] += process.memory_full_info().pss
     return Usage(cpu_s, resident)

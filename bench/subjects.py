@@ -127,6 +127,7 @@ class Engine:
         await engine.write(
             [
                 PolicyTuple("incident:i", "incident", "notice:n"),
+                PolicyTuple("user:r", "reporter", "incident:i"),
                 PolicyTuple("participation:o", "origin", "incident:i"),
                 PolicyTuple("user:h", "handler", "incident:i"),
                 PolicyTuple("user:h", "counsellor", "participation:o"),

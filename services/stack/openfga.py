@@ -12,6 +12,7 @@ from services.stack.processes import Child, Supervisor, free_port, run
 
 # No cache: a withdrawn consent must bite at once, and most of the engine's advisories are about caches.
 SETTINGS = {
+    "GOGC": "400",  # Its heap is small and collected all the time: a tenth less CPU time for each check.
     "OPENFGA_DATASTORE_ENGINE": "postgres",
     "OPENFGA_DATASTORE_MAX_OPEN_CONNS": "30",  # Above the cap of calls in flight that the services keep.
     "OPENFGA_DATASTORE_MIN_OPEN_CONNS": "4",

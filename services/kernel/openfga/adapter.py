@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import Int32Value
@@ -212,7 +212,11 @@ def _serialize(message: Message) -> bytes:
 
 
 def _struct(context: Context | None) -> Struct | None:
-    return None if context is None else ParseDict(dict(context), Struct())
+    if context is None:
+        return None
+    made = Struct()
+    made.update(dict(context))
+    return made
 
 
 def _item(number: int, question: Question) -> wire.BatchCheckItem:
