@@ -17,6 +17,7 @@ from services.disclosure.rpc.reader import ReaderServicer
 from services.disclosure.rpc.reporter import ReporterServicer
 from services.disclosure.rpc.seat import SeatServicer
 from services.disclosure.rpc.terms import TermsServicer
+from services.disclosure.store import openings
 from services.disclosure.usecases.accept import Answering
 from services.disclosure.usecases.close import Closing
 from services.disclosure.usecases.deps import Deps, Directory, Terms
@@ -50,7 +51,7 @@ def build(kernel: Kernel) -> Service:
 
 def assemble(kernel: Kernel, settings: DisclosureSettings, directory: Directory) -> Deps:
     """Makes what the use cases are handed; tests hand it a directory of their own."""
-    database = kernel.database()
+    database = kernel.database(openings.PRELUDE)
     jobs = Jobs(kernel.name, database, metrics=kernel.metrics)
     return Deps(
         database=database,

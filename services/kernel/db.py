@@ -6,13 +6,14 @@ Time limits are settings of the session, made at connect, so that they cost no r
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
+import psycopg_pool
 from sqlalchemy import func, make_url, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -35,6 +36,10 @@ POOL_TIMEOUT_S = 1.0
 # A server that hangs enforces none of its limits; after this long the unit counts as lost.
 UNIT_LIMIT_S = 4.0
 DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
+# What runs below SQLAlchemy are a few statements on primary keys, prepared at first use and planned once:
+# planning the largest of them costs eight times what running it does.
+RAW_OPTIONS = "-c plan_cache_mode=force_generic_plan"
+Driver = psycopg.AsyncConnection[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +57,26 @@ class Database:
         url: postgresql://…
         schema: The service's own; first on the search path, then `jobs`.
         app_name: Shown in pg_stat_activity.
-        pool_size: Connections at most.
+        pool_size: Connections at most; as many again below SQLAlchemy, once something runs there.
         clock_offset_enabled: The test switch that lets `kernel.app_now()` honour `kernel.test_clock`.
+        prelude: Statements that begin each session below SQLAlchemy.
     """
 
     def __init__(
-        self, url: str, schema: str, *, app_name: str, pool_size: int = 8, clock_offset_enabled: bool = False
+        self,
+        url: str,
+        schema: str,
+        *,
+        app_name: str,
+        pool_size: int = 8,
+        clock_offset_enabled: bool = False,
+        prelude: Sequence[str] = (),
     ) -> None:
         self.schema = schema
         self.url = make_url(url).set(drivername="postgresql")
         self.options = session_options(schema, clock_offset_enabled=clock_offset_enabled)
         self.app_name = app_name
+        self._prelude = tuple(prelude)
         self._lost: set[asyncio.Task[Any]] = set()
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
@@ -77,6 +91,23 @@ class Database:
                 "application_name": app_name,
                 "connect_timeout": CONNECT_TIMEOUT_S,
             },
+        )
+        self._drivers = psycopg_pool.AsyncConnectionPool(
+            self.url.render_as_string(hide_password=False),
+            kwargs={
+                "options": f"{self.options} {RAW_OPTIONS}",
+                "application_name": app_name,
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "autocommit": True,
+                "prepare_threshold": 0,
+            },
+            min_size=0,
+            max_size=pool_size,
+            configure=self._begin_session,
+            timeout=POOL_TIMEOUT_S,
+            # Else each failure doubles the wait for the next try, and the end of an outage is noticed late.
+            reconnect_timeout=CONNECT_TIMEOUT_S,
+            open=False,
         )
 
     @asynccontextmanager
@@ -99,33 +130,35 @@ class Database:
 
         return await self._unsplit(unit())
 
-    async def run_raw(self, work: Callable[[psycopg.AsyncConnection[Any]], Awaitable[T]]) -> T:
-        """The same below SQLAlchemy: `work` gets the driver's connection, may use its pipeline, may commit.
+    async def run_raw(self, work: Callable[[Driver], Awaitable[T]]) -> T:
+        """The same below SQLAlchemy: `work` gets a driver's connection in autocommit.
 
-        What `work` left uncommitted is committed after it.
+        Each statement of it is one transaction; a longer one it begins and commits by name.
         """
 
         async def unit() -> T:
-            async with self.raw_connection() as driver:
-                result = await work(driver)
-                await driver.commit()
-                return result
+            async with self._driver() as driver:
+                return await work(driver)
 
         return await self._unsplit(unit())
 
+    async def _begin_session(self, driver: Driver) -> None:
+        async with driver.pipeline():
+            for statement in self._prelude:
+                await driver.execute(statement, prepare=False)
+
     @asynccontextmanager
-    async def raw_connection(self) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-        """A driver connection of the pool; rolled back on an error, thrown away when it broke."""
-        async with self.engine.connect() as conn:
-            driver = await driver_connection(conn)
-            try:
-                yield driver
-            except BaseException:
-                if driver.closed:
-                    await conn.invalidate()
-                else:
-                    await driver.rollback()
-                raise
+    async def _driver(self) -> AsyncIterator[Driver]:
+        """A driver's connection; the pool rolls back what is left open on it and replaces a broken one."""
+        await self._drivers.open()
+        driver = await self._drivers.getconn()
+        try:
+            yield driver
+        finally:
+            if driver.closed:
+                # A server that ended this one has ended the others too.
+                await self._drivers.drain()
+            await self._drivers.putconn(driver)
 
     async def _unsplit(self, unit: Coroutine[Any, Any, T]) -> T:
         # Owned by this call, which waits for it; after the limit by `_lost`, until it has ended.
@@ -161,7 +194,8 @@ class Database:
             await conn.execute(select(1))
 
     async def close(self) -> None:
-        """Closes the pool."""
+        """Closes the pools."""
+        await self._drivers.close()
         await self.engine.dispose()
 
 

@@ -43,14 +43,15 @@ class Kernel:
     admission: Admission
     metrics: Metrics
 
-    def database(self) -> Database:
-        """A pool on the service's own schema."""
+    def database(self, prelude: Sequence[str] = ()) -> Database:
+        """Pools on the service's own schema; `prelude` begins each session below SQLAlchemy."""
         return Database(
             self.settings.database_url.get_secret_value(),
             self.name,
             app_name=f"meldbrug {self.name}",
             pool_size=self.settings.database_pool_size,
             clock_offset_enabled=self.settings.test_clock,
+            prelude=prelude,
         )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     FromClause,
+    LargeBinary,
     Select,
     SmallInteger,
     Text,
@@ -31,10 +32,15 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 from services.disclosure.domain import ConsentState, Door, NoticeState
 from services.disclosure.store import tables as t
 from services.disclosure.store.seats import live_seat
+
+SHARED_LOCK = "pg_advisory_xact_lock_shared(hashtextextended({key}, 0))"
+DIALECT = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
 
 
 def _param(name: str, kind: Any = Text) -> ColumnElement[Any]:
@@ -54,13 +60,55 @@ class Compiled:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A statement behind the shared lock of its incident: one call, which is one transaction.
+
+    A function of each session rather than of the schema: its text lives in the code that calls it, so that
+    two versions of the code run side by side. It is volatile, and so its statement sees what had been
+    committed when the lock was had, not when the call began.
+
+    Args:
+        definition: What makes the function; once in a session.
+        call: The call.
+    """
+
+    definition: str
+    call: Compiled
+
+
 def compiled(statement: Select[Any]) -> Compiled:
     """Compiles a statement whose values are all parameters."""
-    dialect = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
-    made = statement.compile(dialect=dialect)
+    made = _compile(statement)
+    return Compiled(made.string, tuple(made.positiontup or ()))
+
+
+def locked(name: str, statement: Select[Any]) -> Locked:
+    """Puts a statement that has the parameter `incident` behind that incident's shared lock."""
+    made = _compile(statement)
+    names = tuple(made.positiontup or ())
+    types = [_written(made.binds[each].type) for each in names]
+    columns = ", ".join(f"{column.name} {_written(column.type)}" for column in statement.selected_columns)
+    values = ", ".join(f"${place}::{kind}" for place, kind in enumerate(types, start=1))
+    return Locked(
+        f"CREATE FUNCTION pg_temp.{name} ({', '.join(types)}) RETURNS TABLE ({columns}) "
+        "LANGUAGE plpgsql VOLATILE AS $function$\n"
+        "#variable_conflict use_column\n"
+        f"BEGIN PERFORM {SHARED_LOCK.format(key=f'${names.index(str(INCIDENT.key)) + 1}')}; "
+        f"RETURN QUERY {made.string}; END\n$function$",
+        Compiled(f"SELECT * FROM pg_temp.{name} ({values})", names),  # noqa: S608 (names and types are ours)
+    )
+
+
+def _compile(statement: Select[Any]) -> SQLCompiler:
+    made = statement.compile(dialect=DIALECT)
     if any(made.params.values()):
         raise TypeError("a statement of the open path holds no values of its own")
-    return Compiled(made.string, tuple(made.positiontup or ()))
+    return made
+
+
+def _written(kind: TypeEngine[Any]) -> str:
+    return kind.compile(DIALECT)
 
 
 KID, SUBJECT, INCIDENT, NOTICE = _param("kid"), _param("subject"), _param("incident"), _param("notice")
@@ -70,6 +118,7 @@ EPOCH, REQUEST_ID, PURPOSE = (
     _param("purpose", SmallInteger),
 )
 KINDS, SECTIONS = _param("kinds", ARRAY(SmallInteger)), _param("sections", ARRAY(Text))
+NO_BYTES = cast(null(), LargeBinary)
 NO_KINDS = literal_column("'{}'::smallint[]", ARRAY(SmallInteger))
 
 incident, seat, notice, consent = t.incidents.c, t.seats.c, t.notices.c, t.consents.c
@@ -206,7 +255,7 @@ def _intake_gate(capacity: Door, source: FromClause, *conditions: ColumnElement[
             NO_KINDS.label("purposes"),
             incident.reporter_signing,
             incident.reporter_sealing,
-            *_vouching(incident.intake_statement, incident.intake_signature, null(), null()),
+            *_vouching(incident.intake_statement, incident.intake_signature, NO_BYTES, NO_BYTES),
         )
         .select_from(source)
         .where(incident.name == INCIDENT, incident.epoch == EPOCH, *conditions)

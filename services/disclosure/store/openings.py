@@ -1,4 +1,4 @@
-"""Runs the open path on the driver's connection: lock, gate and commit in one pipeline."""
+"""Runs the open path on the driver's connection: lock, gate, record and commit are one call."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
-import psycopg
-from psycopg import AsyncRawCursor
-from psycopg.pq import TransactionStatus
+from psycopg import AsyncCursor, AsyncRawCursor
 from psycopg.rows import namedtuple_row
 
 from services.disclosure.domain import Door, NoticeState
 from services.disclosure.store.gates import STANDING, Compiled
 from services.disclosure.store.releases import OPEN
 from services.kernel.authz import Grant
+from services.kernel.db import Driver
 from services.kernel.errors import Unavailable
 
-Driver = psycopg.AsyncConnection[Any]
 Values = Mapping[str, object]
 
-LOCK = "SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 0))"
+# What each session of the open path needs before it can let out.
+PRELUDE = tuple(each.definition for each in OPEN.values())
 # First of this reader on this notice: what the reporter, the sender and coordination will see of it.
 SIT = (
     "UPDATE disclosure.seats SET first_open_time = kernel.app_now() "
@@ -75,12 +74,8 @@ class OnFirst(Protocol):
 
 async def standing(driver: Driver, door: Door, values: Values) -> Standing | None:
     """Reads epoch and standing in one statement of its own; None for whoever has no seat there."""
-    await driver.set_autocommit(True)
-    try:
-        cursor = await _send(driver, STANDING[door], values)
-        row = await cursor.fetchone()
-    finally:
-        await _settle(driver)
+    cursor = await _send(driver, STANDING[door], values)
+    row = await cursor.fetchone()
     return Standing(*row) if row else None
 
 
@@ -89,8 +84,8 @@ async def let_out(
 ) -> Outcome:
     """Decides, records and fetches in one transaction; content is returned only once that has committed.
 
-    The statements of a pipeline are one transaction, which commits at its end: leaving it without an error
-    is the commit. Only a first opening has more to do before it commits, and so begins one by name.
+    The call is a transaction of its own: it returns without an error once that has committed. Only a first
+    opening has more to do before it commits, and so begins one by name.
 
     Args:
         driver: A connection of the pool, idle.
@@ -100,35 +95,20 @@ async def let_out(
         on_first: For who has not opened before: the commit then waits for what follows from it.
     """
     values = {**values, "kid": grant.actor.kid, "subject": grant.actor.subject}
-    await driver.set_autocommit(True)
-    try:
-        async with driver.pipeline():
-            if on_first is not None:
-                await driver.execute("BEGIN")
-            await AsyncRawCursor(driver).execute(LOCK, [values["incident"]])
-            cursor = await _send(driver, OPEN[door], values)
-        outcome = _outcome(await cursor.fetchall(), values["epoch"])
-        if on_first is not None:
-            await _follow_first(driver, outcome, values, on_first)
-            _expect_committed(await driver.execute("COMMIT"))
-        return outcome
-    finally:
-        await _settle(driver)
+    if on_first is not None:
+        await driver.execute("BEGIN")
+    cursor = await _send(driver, OPEN[door].call, values)
+    outcome = _outcome(await cursor.fetchall(), values["epoch"])
+    if on_first is not None:
+        await _follow_first(driver, outcome, values, on_first)
+        _expect_committed(await driver.execute("COMMIT"))
+    return outcome
 
 
 async def _send(driver: Driver, statement: Compiled, values: Values) -> AsyncRawCursor[Any]:
     cursor = AsyncRawCursor(driver, row_factory=namedtuple_row)
     await cursor.execute(statement.text, [values[name] for name in statement.names], binary=True)
     return cursor
-
-
-async def _settle(driver: Driver) -> None:
-    """Hands the connection back as it came: idle, and not in autocommit."""
-    if driver.closed:
-        return
-    if driver.info.transaction_status is not TransactionStatus.IDLE:
-        await driver.rollback()
-    await driver.set_autocommit(False)
 
 
 async def _follow_first(driver: Driver, outcome: Outcome, values: Values, on_first: OnFirst) -> None:
@@ -143,7 +123,7 @@ async def _follow_first(driver: Driver, outcome: Outcome, values: Values, on_fir
         await on_first(driver)
 
 
-def _expect_committed(end: psycopg.AsyncCursor[Any]) -> None:
+def _expect_committed(end: AsyncCursor[Any]) -> None:
     # A COMMIT of a failed transaction rolls back without an error, and says so here only.
     if end.statusmessage != "COMMIT":
         raise Unavailable("DATABASE_UNAVAILABLE")

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, and_, case, exists, func, or_, select, true
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by, distinct_on, insert
 
 from services.disclosure.domain import Door
@@ -20,10 +32,10 @@ from services.disclosure.store.gates import (
     KINDS,
     REQUEST_ID,
     SECTIONS,
-    Compiled,
     Gate,
+    Locked,
     any_of,
-    compiled,
+    locked,
     number,
 )
 
@@ -142,14 +154,7 @@ def _statement(gate: Gate, asked: CTE, wanted: ColumnElement[Any]) -> Select[Any
         )
     ).cte("judged")
     once = asked.c.place == number(1)
-    rewrap = t.rewraps.c
-    rewraps = [
-        select(func.array_agg(aggregate_order_by(column, rewrap.id)))
-        .where(rewrap.grant_name == judged.c.grant_name)
-        .correlate(judged)
-        .scalar_subquery()
-        for column in (rewrap.old_kid, rewrap.new_kid, rewrap.statement, rewrap.signature)
-    ]
+    rewraps = _rewraps(judged, once)
     vouching = ("grant_statement", "grant_signature", "decision_statement", "decision_signature")
     return (
         select(
@@ -173,33 +178,50 @@ def _statement(gate: Gate, asked: CTE, wanted: ColumnElement[Any]) -> Select[Any
             judged.c.reporter_signing,
             judged.c.reporter_sealing,
             *(case((once, judged.c[name])).label(name) for name in vouching),
-            *(
-                case((once, column)).label(name)
-                for name, column in zip(
-                    ("old_kids", "new_kids", "rewraps", "rewrap_signatures"), rewraps, strict=True
-                )
-            ),
+            *rewraps.c,
         )
         .select_from(t.incidents)
         .outerjoin(judged, true())
         .outerjoin(asked, judged.c.recorded == true())
         .outerjoin(t.sections, and_(section.name == asked.c.section, section.version == asked.c.version))
+        .outerjoin(rewraps, true())
         .where(incident.name == INCIDENT)
         .order_by(asked.c.place)
     )
 
 
-def _reader() -> Compiled:
+def _rewraps(judged: CTE, once: ColumnElement[bool]) -> FromClause:
+    """The hand-overs of wraps under the grant, the oldest first; beside the first section only."""
+    rewrap = t.rewraps.c
+    columns = {
+        "old_kids": rewrap.old_kid,
+        "new_kids": rewrap.new_kid,
+        "rewraps": rewrap.statement,
+        "rewrap_signatures": rewrap.signature,
+    }
+    return (
+        select(
+            *(
+                func.array_agg(aggregate_order_by(column, rewrap.id)).label(name)
+                for name, column in columns.items()
+            )
+        )
+        .where(rewrap.grant_name == judged.c.grant_name, once)
+        .lateral("handed_over")
+    )
+
+
+def _reader() -> Locked:
     gate = gates.reader()
-    return compiled(_statement(gate, _readers_pairs(gate.rules), KINDS))
+    return locked("open_as_reader", _statement(gate, _readers_pairs(gate.rules), KINDS))
 
 
-def _intake(gate: Gate) -> Compiled:
-    return compiled(_statement(gate, _intake_pairs(gate.rules), SECTIONS))
+def _intake(name: str, gate: Gate) -> Locked:
+    return locked(name, _statement(gate, _intake_pairs(gate.rules), SECTIONS))
 
 
 OPEN = {
     Door.READER: _reader(),
-    Door.HANDLER: _intake(gates.handler()),
-    Door.REPORTER: _intake(gates.reporter()),
+    Door.HANDLER: _intake("open_as_handler", gates.handler()),
+    Door.REPORTER: _intake("open_as_reporter", gates.reporter()),
 }

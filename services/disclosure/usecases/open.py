@@ -15,10 +15,11 @@ from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import Door, Kind, Purpose, incident_of, led_to
 from services.disclosure.store import openings
 from services.disclosure.store.access import Handle, IncidentRef, NoticeRef, Own, Read
-from services.disclosure.store.openings import Driver, Standing, Values, Verdict
+from services.disclosure.store.openings import Standing, Values, Verdict
 from services.disclosure.usecases.deps import Deps
 from services.disclosure.usecases.wire import public_keys, section_header, signed
 from services.kernel.authz import Actor, Grant, granted_by_record, timestamp
+from services.kernel.db import Driver
 from services.kernel.errors import NotPermitted, RequestIdReused, Unavailable
 from services.kernel.pause import pause
 from services.kernel.rpc import Call

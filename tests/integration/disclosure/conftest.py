@@ -9,6 +9,7 @@ import pytest
 
 from services.bootstrap.policy import PROBE, Engine, ensure_model
 from services.disclosure.jobs import register
+from services.disclosure.store import openings
 from services.kernel.db import Database
 from services.kernel.jobs import Jobs
 from services.kernel.openfga.adapter import OpenFGA
@@ -35,7 +36,14 @@ async def policy(policy_engine: Engine) -> AsyncIterator[OpenFGA]:
 async def pool(backends: Backends, migrated_template: str) -> AsyncIterator[Database]:
     """A pool with the test clock on; scenes bring incidents of their own, so that one database serves."""
     with fresh_database(backends, migrated_template) as url:
-        opened = Database(url, "disclosure", app_name="test", pool_size=12, clock_offset_enabled=True)
+        opened = Database(
+            url,
+            "disclosure",
+            app_name="test",
+            pool_size=12,
+            clock_offset_enabled=True,
+            prelude=openings.PRELUDE,
+        )
         yield opened
         await opened.close()
 

@@ -7,9 +7,11 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg import AsyncRawCursor
 from psycopg.rows import dict_row
+from sqlalchemy import text
 
 from services.disclosure.domain import CloseReason, Door, Kind, NoticeState, Purpose
 from services.disclosure.store import tables as t
@@ -178,7 +180,7 @@ async def test_the_statement_itself_brings_no_content_without_a_record(
         "kid": reader.kid,
         "subject": reader.subject,
     }
-    statement = OPEN[Door.READER]
+    statement = OPEN[Door.READER].call
 
     async def run(driver: Any) -> list[Any]:
         cursor = AsyncRawCursor(driver, row_factory=dict_row)
@@ -271,6 +273,65 @@ async def test_a_withdrawal_between_check_and_opening_wins(
     assert await scene.count(t.releases, kid=reader.kid) == 0
 
 
+@pytest.mark.parametrize("has_opened", [False, True], ids=["first opening", "later one"])
+async def test_no_content_is_returned_when_the_record_does_not_commit(
+    scene: Scene, reader: Person, notice: Notice, has_opened: bool
+) -> None:
+    """I8: the rows are at the client before the end of the transaction fails, and are not given out."""
+    if has_opened:
+        await scene.read(reader, notice.name)
+    async with scene.database.transaction() as conn:
+        await conn.execute(text(FAILS_AT_COMMIT))
+    try:
+        with pytest.raises(psycopg.errors.RaiseException, match="no room for the record"):
+            await scene.read(reader, notice.name)
+    finally:
+        async with scene.database.transaction() as conn:
+            await conn.execute(text("DROP TRIGGER refuse ON disclosure.releases"))
+
+    assert await scene.count(t.releases, kid=reader.kid) == has_opened
+    assert (await scene.read(reader, notice.name)).sections
+
+
+FAILS_AT_COMMIT = """
+CREATE OR REPLACE FUNCTION disclosure.refuse() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'no room for the record'; END $$;
+CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON disclosure.releases DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION disclosure.refuse()"""
+
+
+async def test_an_opening_that_waited_for_a_withdrawal_sees_it(
+    scene: Scene, policy: OpenFGA, reader: Person, notice: Notice
+) -> None:
+    """I1: it began before the withdrawal committed, and is decided on what stands when the lock is had."""
+    checked = asyncio.Event()
+
+    async def after() -> None:
+        checked.set()
+
+    async def withdraw(conn: Any) -> None:
+        opening = asyncio.create_task(scene.asking(Between(policy, after)).read(reader, notice.name))
+        openings.append(opening)
+        await checked.wait()
+        while not await conn.scalar(text(WAITING)):
+            await asyncio.sleep(0.005)
+        await scene.deps.closing.close_notice(conn, notice.name, CloseReason.WITHDRAWN)
+
+    openings: list[asyncio.Task[Any]] = []
+    # Without a new epoch: what the call saw before it waited must not let it through either.
+    await scene.database.run_unit(withdraw, Lock(scene.incident))
+
+    with pytest.raises(NotPermitted):
+        await openings[0]
+    assert await scene.count(t.releases, kid=reader.kid) == 0
+
+
+WAITING = (
+    "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+    "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+)
+
+
 async def test_no_opening_succeeds_that_begins_after_a_withdrawal(scene: Scene) -> None:
     """I2, T19: eight readers open without pause; the withdrawal neither waits long nor is overtaken."""
     readers = scene.colleagues(OPENERS)
@@ -322,7 +383,7 @@ async def test_cancelled_openings_leave_every_connection_idle(
         assert len(release.sections) == 2
 
 
-async def test_an_error_inside_the_pipeline_leaves_the_connection_usable(
+async def test_an_error_in_the_call_leaves_the_connection_usable(
     scene: Scene, reader: Person, notice: Notice
 ) -> None:
     with pytest.raises(Exception, match="smallint") as failed:

@@ -104,6 +104,7 @@ async def test_storms_of_cancellation_leave_the_pool_clean(database: Database) -
     assert sorted(f"{whole}/{part}" for whole in wholes for part in "xy") == found
     async with asyncio.timeout(5):
         held = [await database.engine.connect() for _ in range(8)]
+    await asyncio.gather(*(database.run_raw(still_idle) for _ in range(8)))
     for conn in held:
         status = (await db.driver_connection(conn)).info.transaction_status
         assert status is psycopg.pq.TransactionStatus.IDLE
@@ -113,21 +114,32 @@ async def test_storms_of_cancellation_leave_the_pool_clean(database: Database) -
         await conn.close()
 
 
-async def test_raw_work_commits_once_and_rolls_back_on_failure(database: Database) -> None:
-    async def good(driver: psycopg.AsyncConnection[Any]) -> None:
+async def test_a_pipeline_of_raw_work_is_one_transaction(database: Database) -> None:
+    async def insert(driver: psycopg.AsyncConnection[Any], *values: str) -> None:
         async with driver.pipeline():
-            await driver.execute("INSERT INTO things VALUES (%s)", ["a"])
-            await driver.commit()
+            for value in values:
+                await driver.execute("INSERT INTO things VALUES (%s)", [value])
 
-    async def bad(driver: psycopg.AsyncConnection[Any]) -> None:
-        await driver.execute("INSERT INTO things VALUES ('b')")
-        await driver.execute("INSERT INTO things VALUES ('a')")
-
-    await database.run_raw(good)
+    await database.run_raw(lambda driver: insert(driver, "a", "b"))
     with pytest.raises(psycopg.errors.UniqueViolation):
-        await database.run_raw(bad)
+        await database.run_raw(lambda driver: insert(driver, "c", "a"))
 
-    assert await names(database) == ["a"]
+    assert await names(database) == ["a", "b"]
+
+
+async def test_what_raw_work_leaves_open_is_rolled_back(database: Database) -> None:
+    async def forget(driver: psycopg.AsyncConnection[Any]) -> int:
+        await driver.execute("BEGIN")
+        await driver.execute("INSERT INTO things VALUES ('a')")
+        return driver.info.backend_pid
+
+    async def see(driver: psycopg.AsyncConnection[Any]) -> tuple[int, psycopg.pq.TransactionStatus]:
+        return driver.info.backend_pid, driver.info.transaction_status
+
+    forgetful = await database.run_raw(forget)
+
+    assert await database.run_raw(see) == (forgetful, psycopg.pq.TransactionStatus.IDLE)
+    assert await names(database) == []
 
 
 async def test_a_broken_connection_is_thrown_away(database: Database) -> None:
@@ -137,7 +149,20 @@ async def test_a_broken_connection_is_thrown_away(database: Database) -> None:
     with pytest.raises(psycopg.OperationalError):
         await database.run_raw(cut)
 
+    await database.run_raw(still_there)
     assert await names(database) == []
+
+
+async def still_idle(driver: psycopg.AsyncConnection[Any]) -> None:
+    assert driver.info.transaction_status is psycopg.pq.TransactionStatus.IDLE
+    locks = await driver.execute(
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+    )
+    assert await locks.fetchone() == (0,)
+
+
+async def still_there(driver: psycopg.AsyncConnection[Any]) -> None:
+    await driver.execute("SELECT 1")
 
 
 async def test_shared_locks_pass_and_the_exclusive_one_waits(database: Database) -> None:
