@@ -77,7 +77,9 @@ class KernelSettings(BaseSettings):
         default_factory=dict, description="name to host:port; a missing one is this process"
     )
     database_url: SecretStr = Field(description="postgresql://… of the one database")
-    database_pool_size: int = Field(8, ge=1, le=200, description="connections per service; as many again for openings")
+    database_pool_size: int = Field(
+        8, ge=1, le=200, description="connections per service; as many again for openings"
+    )
     database_durability_check: bool = Field(True, description="refuse a server that may lose commits")
     openfga: OpenFGASettings
     admission: AdmissionSettings = AdmissionSettings()
