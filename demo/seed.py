@@ -20,6 +20,18 @@ UNFILLED_ADMIN = "Bestuurssecretaris"
 """The umbrella's admin is invited and has not come yet, as happens."""
 
 
+APPOINTED = (
+    *(
+        (title.key, role)
+        for title in TITLES
+        for role in ROLES
+        if role.party in title.parties and role.capacity is not None
+    ),
+    (TITLES[0].key, INDEPENDENT_COUNSELLOR),
+)
+"""Who is appointed on which production; the independent point's counsellor once, for all of them."""
+
+
 @dataclass
 class Progress:
     """Names of what was made, by the sector's own keys."""
@@ -40,6 +52,11 @@ class Sector:
         self._file = folder / "sector.json"
         self._keys = folder / "keys" / "demo"
         self.progress = Progress(**json.loads(self._file.read_text())) if self._file.exists() else Progress()
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything was made; appointments come last."""
+        return self.progress.appointments.keys() >= {f"{title}/{role.key}" for title, role in APPOINTED}
 
     def organisation(self, party: str) -> str:
         """Returns `organisations/{organisation}`."""
@@ -99,8 +116,8 @@ async def settle(
     for title in TITLES:
         report(f"Settling {title.title}")
         await settler.produce(title)
-        await settler.appoint_for(title)
-    await settler.appoint_independent()
+    for title_key, role in APPOINTED:
+        await settler.appoint(role, title_key)
     return settler.sector
 
 
@@ -169,17 +186,8 @@ class Settler:
                 self.done.participations[f"{title.key}/{party}"] = proposed.name
                 self.sector.keep()
 
-    async def appoint_for(self, title: Title) -> None:
-        """Appoints everyone who has a role on the production."""
-        for role in ROLES:
-            if role.party in title.parties and role.capacity is not None:
-                await self._appoint(role, title.key)
-
-    async def appoint_independent(self) -> None:
-        """Appoints the independent point's counsellor, once for all productions."""
-        await self._appoint(INDEPENDENT_COUNSELLOR, TITLES[0].key)
-
-    async def _appoint(self, role: Role, title: str) -> None:
+    async def appoint(self, role: Role, title: str) -> None:
+        """Appoints a role on a production, for its party."""
         key = f"{title}/{role.key}"
         if key in self.done.appointments or role.capacity is None:
             return

@@ -15,7 +15,7 @@ from demo.seed import Sector, settle
 from demo.story import Story
 from meldbrug.client import Connection
 from services.bootstrap.secrets import key_pair
-from services.stack.folder import Endpoints, throw_away
+from services.stack.folder import Endpoints, Folder, throw_away
 from services.stack.processes import StackError, free_port
 from services.stack.stack import Stack
 
@@ -56,6 +56,7 @@ def run(home: Path) -> int:
     metrics = f"127.0.0.1:{free_port()}"
     env = {"MELDBRUG_REFLECTION": "true", "MELDBRUG_METRICS_LISTEN": metrics}
     try:
+        forget_half_settled(home)
         with Stack(home, env=env, report=say, tools_folder=TOOLS) as stack:
             asyncio.run(settled(stack.endpoints, home))
             say(f"Ready in {time.monotonic() - started:.1f} s.\n{directions(home, stack.endpoints, metrics)}")
@@ -63,6 +64,19 @@ def run(home: Path) -> int:
     except KeyboardInterrupt:
         say(f"\nStopped. The data is kept in {home}; `make run` goes on with it, `make clean` removes it.")
     return 0
+
+
+def forget_half_settled(home: Path) -> None:
+    """Removes the data of a sector that an interruption left half made; nobody can have used it yet.
+
+    Settling repeats no call, and cannot know whether the last one arrived.
+    """
+    folder = Folder(home)
+    folder.acquire()
+    if folder.data.exists() and not Sector(folder.path).is_settled:
+        say("The last start was interrupted before the demo sector was whole; making it anew")
+        folder.forget()
+    folder.release()
 
 
 def watch(stack: Stack) -> None:

@@ -111,6 +111,15 @@ class Folder:
             os.close(self._lock)
             self._lock = None
 
+    def forget(self) -> None:
+        """Removes data, keys and what was noted of them; logs and tools stay."""
+        for kept in ("endpoints.json", "prepared", "sector.json"):
+            (self.path / kept).unlink(missing_ok=True)
+        # Last, so that an interruption here is seen the next time.
+        shutil.rmtree(self.keys)
+        shutil.rmtree(self.data)
+        self.keys.mkdir(mode=0o700)
+
     def secret(self, name: str) -> str:
         """Returns the secret kept under `keys/<name>`, made at first use."""
         path = self.keys / name

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,6 +45,14 @@ class Run:
             if line.startswith("Press Ctrl-C"):
                 self._ready.set()
         self._ready.set()
+
+    def until(self, start: str) -> None:
+        """Waits until it said a line that starts like this."""
+        end = time.monotonic() + READY_S
+        while not any(line.startswith(start) for line in self.said):
+            assert self.process.poll() is None, self.said
+            assert time.monotonic() < end, self.said
+            time.sleep(0.01)
 
     def ready(self) -> float:
         """Waits until it is ready and returns the processor time that it and all it started have used."""
@@ -106,6 +115,20 @@ def test_run_is_ready_within_five_seconds_from_the_second_time_and_ctrl_c_ends_i
     assert any("Preparing" in line for line in first.said)
     assert not any("Preparing" in line for line in second.said)
     assert any("The data is kept" in line for line in first.said)
+
+
+def test_a_run_that_was_killed_while_it_settled_the_sector_is_made_anew():
+    with throw_away_folder() as folder:
+        with running(folder) as first:
+            first.until("Admitting Duinroos")
+            first.end(signal.SIGKILL)
+
+        with running(folder) as second:
+            second.ready()
+            assert second.end(signal.SIGINT) == 0
+
+    assert any("interrupted" in line for line in second.said)
+    assert not any("Traceback" in line for line in first.said + second.said)
 
 
 def test_run_says_how_to_talk_to_it_and_a_second_one_that_it_is_running():
