@@ -18,6 +18,7 @@ from .inbox import inbox_app
 from .keys import key_app
 from .labels import LANGUAGE_NAMES
 from .notices import notice_app
+from .output import visible
 from .problems import INTERRUPTED, USAGE, Ending, Problem, ending_of
 from .reporting import register
 from .settings import Settings, default_key_path, default_language, environment, where
@@ -133,7 +134,7 @@ def _end(ending: Ending, *, as_json: bool) -> int:
         error = {"reason": ending.reason, "message": ending.sentence, "exitCode": ending.exit_code}
         sys.stderr.write(json.dumps({"error": error}, ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(ending.sentence + "\n")
+        sys.stderr.write(visible(ending.sentence) + "\n")
     return ending.exit_code
 
 

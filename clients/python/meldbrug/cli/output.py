@@ -7,16 +7,20 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from unicodedata import category
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
+from rich.text import Text
 
 from .settings import Settings
+
+BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that change the order in which letters are shown (Unicode Standard Annex 9)."""
 
 UNSHOWN = ("book", "keys", "reporterKeys", "intake", "exclusions", "decision", "consent")
 """What is verified rather than read: keys and statements stay out of what people and programs are shown."""
@@ -35,7 +39,11 @@ class Screen:
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True, quiet=settings.as_json)
 
     def data(self, content: Mapping[str, Any]) -> bool:
-        """Writes JSON when that was asked for; tells whether it was."""
+        """Writes JSON when that was asked for; tells whether it was.
+
+        Args:
+            content: Moments are in it as they are, never as `moment` tells them to people.
+        """
         if self.as_json:
             sys.stdout.write(json.dumps(content, ensure_ascii=False, default=_plain_value) + "\n")
             sys.stdout.flush()
@@ -43,7 +51,7 @@ class Screen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """Writes a line; nothing in it is taken for markup."""
-        self._console.print(text, style=style or None, markup=False)
+        self._console.print(visible(text), style=style or None, markup=False)
 
     def word(self, key: str, **values: object) -> None:
         """Writes a sentence of the program."""
@@ -55,19 +63,35 @@ class Screen:
 
     def panel(self, title: str, text: str) -> None:
         """Writes what somebody wrote, apart from the program's own words."""
-        self._console.print(Panel(escape(text), title=escape(title), title_align="left"))
+        # Without the console's soft wrap, which cuts a panel's lines at its border.
+        content = Panel(Text(visible(text)), title=Text(visible(title)), title_align="left")
+        self._console.print(content, soft_wrap=False)
 
     def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Writes a table; headings are keys of words."""
-        table = Table(*(self.words(heading) for heading in headings))
+        table = Table()
+        for heading in headings:
+            table.add_column(self.words(heading), overflow="fold")
         count = 0
         for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
+            table.add_row(*(Text(visible(cell)) for cell in row))
             count += 1
         if count:
-            self._console.print(table)
+            self._console.print(table, soft_wrap=False)
         else:
             self.word("nothing-here")
+
+
+def visible(text: str) -> str:
+    """Returns the text with every character that would steer a terminal shown as `\N{REPLACEMENT CHARACTER}`.
+
+    Whoever writes a notice must not be able to write over what the program says above it.
+    """
+    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(character) else character for character in text)
+
+
+def _steers(character: str) -> bool:
+    return character in BIDIRECTIONAL or (category(character) == "Cc" and character not in "\n\t")
 
 
 def plain(message: Message) -> dict[str, Any]:
@@ -86,6 +110,11 @@ def moment(stamp: Timestamp | datetime) -> str:
 
 
 def _plain_value(value: object) -> str:
+    """Returns a moment as programs are given it: RFC 3339 in UTC, as `plain` writes it; empty for none."""
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        stamp = Timestamp()
+        stamp.FromDatetime(value)
+        return stamp.ToJsonString()
+    if isinstance(value, Timestamp):
+        return value.ToJsonString() if value.seconds else ""
     raise TypeError(f"no JSON for {type(value).__name__}")
