@@ -52,7 +52,7 @@ def build(kernel: Kernel) -> Service:
 def assemble(kernel: Kernel, settings: DisclosureSettings, directory: Directory) -> Deps:
     """Makes what the use cases are handed; tests hand it a directory of their own."""
     database = kernel.database(openings.PRELUDE)
-    jobs = Jobs(kernel.name, database, metrics=kernel.metrics)
+    jobs = Jobs(kernel.name, database, metrics=kernel.metrics, ids=kernel.ids)
     return Deps(
         database=database,
         authz=kernel.authz,

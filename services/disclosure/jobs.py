@@ -13,7 +13,7 @@ from services.disclosure.store import closings
 from services.disclosure.usecases.deps import Deps
 from services.kernel.db import Lock
 from services.kernel.idempotency import forgetting
-from services.kernel.jobs import Sweep, Task
+from services.kernel.jobs import Sweep, Task, for_each
 
 INFORM = "/meldbrug.coordination.v1.InternalService/Inform"
 INFORM_S = 5.0
@@ -53,31 +53,38 @@ class Followups:
         """Closes seats of, and syncs the exclusion of, whoever came to belong to an excluded organisation."""
         incidents = await self._found(lambda conn: closings.incidents_excluding(conn, organisation))
         await self._mend_each(incidents)
-        for incident in incidents:
-            await self._deps.sync.sync(incident)
+        await for_each(incidents, self._deps.sync.sync)
 
     async def expire(self) -> None:
         """Closes notices whose consent has run out."""
-        for notice in await self._found(closings.expired_notices):
-            await self._deps.database.run_unit(partial(self._expire, notice), _lock(notice))
+        await for_each(
+            await self._found(closings.expired_notices),
+            lambda notice: self._deps.database.run_unit(partial(self._expire, notice), _lock(notice)),
+        )
 
     async def lapse(self) -> None:
         """Ends requests that went without a yes, refused and unanswered alike."""
-        for notice in await self._found(closings.lapsed_notices):
-            await self._deps.database.run_unit(partial(self._lapse, notice), _lock(notice))
+        await for_each(
+            await self._found(closings.lapsed_notices),
+            lambda notice: self._deps.database.run_unit(partial(self._lapse, notice), _lock(notice)),
+        )
 
     async def resweep(self) -> None:
         """Does again what any lost job would have done here; coordination asks for the versions by itself."""
-        await self._mend_each(await self._found(closings.incidents_with_lost_seats))
-        await self._deps.sync.resweep()
+        try:
+            await self._mend_each(await self._found(closings.incidents_with_lost_seats))
+        finally:
+            await self._deps.sync.resweep()
 
     async def _found(self, find: Find) -> list[str]:
         async with self._deps.database.transaction() as conn:
             return await find(conn)
 
     async def _mend_each(self, incidents: list[str]) -> None:
-        for incident in incidents:
-            await self._deps.database.run_unit(partial(self._mend, incident), Lock(incident))
+        await for_each(
+            incidents,
+            lambda incident: self._deps.database.run_unit(partial(self._mend, incident), Lock(incident)),
+        )
 
     async def _mend(self, incident: str, conn: AsyncConnection) -> None:
         await closings.leave_out_excluded(conn, incident)

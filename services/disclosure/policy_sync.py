@@ -16,6 +16,7 @@ from services.disclosure.store import policy
 from services.disclosure.store.policy import Arming, Facts
 from services.kernel.authz import Authz, PolicyTuple, timestamp
 from services.kernel.db import Database, Lock
+from services.kernel.jobs import for_each
 from services.kernel.log import emit, emit_failure
 
 # The engine's own limit of tuples in one Write.
@@ -188,12 +189,19 @@ class PolicySync:
 
     async def resweep(self) -> None:
         """Syncs every incident: mends what lost jobs or others left, and rebuilds an empty store."""
-        after = ""
+        after, failures = "", list[Exception]()
         while page := await self._page(after):
-            for incident, _ in page:
-                if await self.sync(incident):
-                    emit(Event.POLICY_DRIFT_MENDED, "warning")
+            try:
+                await for_each([incident for incident, _ in page], self._mend)
+            except Exception as failure:  # noqa: BLE001 (raised once every page had its turn)
+                failures.append(failure)
             after = page[-1][0]
+        if failures:
+            raise failures[0]
+
+    async def _mend(self, incident: str) -> None:
+        if await self.sync(incident):
+            emit(Event.POLICY_DRIFT_MENDED, "warning")
 
     async def _page(self, after: str) -> list[tuple[str, int]]:
         async with self._database.transaction() as conn:

@@ -118,6 +118,12 @@ class Database:
                 await advisory_lock(conn, lock.key, shared=lock.shared)
             yield conn
 
+    @asynccontextmanager
+    async def glance(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for looks that need no transaction: each statement is one round trip, not three."""
+        async with self.engine.connect() as conn:
+            yield await conn.execution_options(isolation_level="AUTOCOMMIT")
+
     async def run_unit(self, work: Callable[[AsyncConnection], Awaitable[T]], lock: Lock | None = None) -> T:
         """Runs `work` in one transaction that cancellation cannot split.
 
@@ -213,7 +219,13 @@ async def _settle(task: asyncio.Task[Any], limit_s: float) -> bool:
 
 def session_options(schema: str, *, clock_offset_enabled: bool = False) -> str:
     """What a session asks of the server at connect."""
-    settings = {**SESSION_LIMITS_MS, "search_path": f"{schema},jobs", "timezone": "UTC"}
+    settings = {
+        **SESSION_LIMITS_MS,
+        # What is read after a lock is what was committed when it was had, whatever the server prefers.
+        "default_transaction_isolation": r"read\ committed",
+        "search_path": f"{schema},jobs",
+        "timezone": "UTC",
+    }
     if clock_offset_enabled:
         settings["meldbrug.test_clock"] = "on"
     return " ".join(f"-c {name}={value}" for name, value in settings.items())

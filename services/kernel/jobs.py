@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,9 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.kernel.clock import Ids, SystemIds
 from services.kernel.db import Database, driver_connection
-from services.kernel.log import Event, Metrics, emit, emit_failure
+from services.kernel.log import Event, Metrics, emit, emit_failure, request_id
 
 Handler = Callable[..., Awaitable[None]]
 
@@ -30,6 +31,8 @@ POLL_S = 0.5
 HEARTBEAT_S = 3.0
 STALLED_S = 10.0
 RESTART_S = 1.0
+# What fails for this many in a row fails for all: whatever they lean on is away.
+HOPELESS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +68,20 @@ class Jobs:
         database: Whose transactions jobs commit with.
         concurrency: Jobs at once in this process.
         metrics: Where runs are counted.
+        ids: Where each run's request id comes from.
     """
 
     def __init__(
-        self, service: str, database: Database, *, concurrency: int = 4, metrics: Metrics | None = None
+        self,
+        service: str,
+        database: Database,
+        *,
+        concurrency: int = 4,
+        metrics: Metrics | None = None,
+        ids: Ids | None = None,
     ) -> None:
         self._service, self._database, self._concurrency = service, database, concurrency
-        self._metrics = metrics or Metrics()
+        self._metrics, self._ids = metrics or Metrics(), ids or SystemIds()
         self._sweeps: tuple[Sweep, ...] = ()
         connector = procrastinate.PsycopgConnector(
             conninfo=database.url.render_as_string(hide_password=False),
@@ -124,6 +134,8 @@ class Jobs:
 
     def _observed(self, name: str, handler: Handler) -> Handler:
         async def run(**ids: str) -> None:
+            # One id for what a run logs and for the calls it makes; it leads back to no caller.
+            request_id.set(self._ids.new_id())
             try:
                 await handler(**ids)
             except Exception as failure:
@@ -194,14 +206,33 @@ class Jobs:
     async def _sweep_alone(self, sweep: Sweep) -> None:
         """Runs the sweep unless another process does; the lock is the session's, and dies with it."""
         key = {"key": self._full(sweep.name)}
-        async with self._database.engine.connect() as plain:
-            conn = await plain.execution_options(isolation_level="AUTOCOMMIT")
+        async with self._database.glance() as conn:
             if not await conn.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key):
                 return
             try:
                 await sweep.run()
             finally:
                 await conn.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), key)
+
+
+async def for_each(names: Iterable[str], work: Callable[[str], Awaitable[object]]) -> None:
+    """Does the work for every name; one that fails keeps it from no other.
+
+    Raises:
+        Exception: the first failure, once all had their turn, or once `HOPELESS` in a row have failed.
+    """
+    failures, in_a_row = list[Exception](), 0
+    for name in names:
+        try:
+            await work(name)
+            in_a_row = 0
+        except Exception as failure:  # noqa: BLE001 (raised below)
+            failures.append(failure)
+            in_a_row += 1
+        if in_a_row == HOPELESS:
+            break
+    if failures:
+        raise failures[0]
 
 
 async def pass_time(stopping: asyncio.Event, seconds: float) -> bool:

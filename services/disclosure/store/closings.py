@@ -283,7 +283,9 @@ async def ever_asked(conn: AsyncConnection, name: str) -> tuple[frozenset[str], 
     readers = union(
         select(t.notice_readers.c.kid).where(t.notice_readers.c.notice == name),
         select(t.seats.c.kid).where(t.seats.c.notice == name),
-    )
-    sections = select(t.notice_sections.c.section).where(t.notice_sections.c.notice == name)
-    kids = (await conn.execute(readers)).scalars()
-    return frozenset(kids), frozenset((await conn.execute(sections)).scalars())
+    ).subquery()
+    sections = select(t.notice_sections.c.section).where(t.notice_sections.c.notice == name).subquery()
+    kids = select(func.array_agg(readers.c.kid)).scalar_subquery()
+    names = select(func.array_agg(sections.c.section)).scalar_subquery()
+    found = (await conn.execute(select(kids.label("kids"), names.label("names")))).one()
+    return frozenset(found.kids or ()), frozenset(found.names or ())

@@ -80,7 +80,7 @@ async def command(
 
     Standing is read before the lock too: who has none must not be able to hold the lock of those who have.
     """
-    async with deps.database.transaction() as conn:
+    async with deps.database.glance() as conn:
         await standing(conn)
 
     async def unit(conn: AsyncConnection) -> M:

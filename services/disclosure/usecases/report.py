@@ -42,8 +42,10 @@ class Reporting:
         await self._deps.admission.wait(f"production:{submission.intake.production}", self._rate, call)
         fetched = await self._deps.directory.circle(submission.intake.production)
         handlers = intake.chosen(Circle(self._deps.installation, fetched), submission.intake)
+        # Not the lock of the incident: it may be somebody else's, and a stranger must not hold that one up.
+        own = Lock(f"report/{call.actor.kid}")
         answer = await self._deps.database.run_unit(
-            lambda conn: self._take_in(conn, submission, handlers, call), Lock(request.incident)
+            lambda conn: self._take_in(conn, submission, handlers, call), own
         )
         await pause("report.after_commit")
         await self._deps.sync.soon(request.incident)

@@ -73,6 +73,19 @@ async def test_a_notice_id_that_is_taken_is_refused_like_anything_absent(world: 
     assert await world.dump(reporter.incident) == before
 
 
+async def test_a_notice_id_of_another_incident_is_taken_too(world: World) -> None:
+    """The policy engine knows notices by that id alone: two would write over each other's tuples (I6)."""
+    mine, other, handler = await world.reported(), await world.reported(), world.handler
+    first = await handler.propose(other, world.contacts)
+    before = await world.dump(mine.incident)
+
+    name = f"{mine.incident}/notices/{first.notice.rpartition('/')[2]}"
+    clash = handler.proposal(mine, world.contacts, notice=name)
+
+    assert await reason_of(handler.call(PROPOSE, clash)) == "NOT_PERMITTED"
+    assert await world.dump(mine.incident) == before
+
+
 async def test_only_a_handler_with_a_live_seat_proposes(world: World) -> None:
     reporter = await world.reported()
     before = await world.dump(reporter.incident)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.store import tables as t
+from services.kernel.db import Lock
 from tests.integration.disclosure.builders import Reporter, World, new, reason_of, sealed
 
 SUBMIT = "ReporterService/SubmitReport"
@@ -85,6 +87,18 @@ async def test_an_incident_id_that_is_taken_is_refused_like_anything_absent(worl
 
     assert await reason_of(reporter.call(SUBMIT, reporter.submission([world.counsellor]))) == "NOT_PERMITTED"
     assert await world.dump(taken.incident) == before
+
+
+async def test_a_report_under_a_foreign_name_waits_for_nobody_there(world: World) -> None:
+    """Nor does anybody there wait for it: openings and withdrawals share that incident's lock."""
+    taken, reporter = await world.reported(), world.reporter()
+    reporter.incident = taken.incident
+
+    async def hold(_conn: object) -> str:
+        async with asyncio.timeout(0.5):
+            return await reason_of(reporter.call(SUBMIT, reporter.submission([world.counsellor])))
+
+    assert await world.deps.database.run_unit(hold, Lock(taken.incident)) == "NOT_PERMITTED"
 
 
 async def test_one_key_reports_one_incident(world: World) -> None:

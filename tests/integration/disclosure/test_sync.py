@@ -237,6 +237,23 @@ async def test_the_inline_sync_gives_up_in_time_and_says_nothing(scene: Scene, n
         assert 0.25 < loop.time() - start < 0.8
 
 
+async def test_the_inline_sync_looks_at_the_notice_that_changed(
+    scene: Scene, policy: OpenFGA, reader: Person, notice: Notice
+) -> None:
+    """However many the incident has; the job mends all of them."""
+    other = await scene.notice([reader])
+    wanted = await scene.tuples(notice.name, other.name)
+    for name in (notice.name, other.name):
+        await policy.write(deletes=[PolicyTuple("user:*", "live", policy_object(name))])
+
+    await scene.deps.sync.soon(scene.incident, notice.name)
+
+    live_of_other = ("user:*", "live", policy_object(other.name))
+    assert await scene.tuples(notice.name, other.name) == wanted - {live_of_other}
+    await scene.deps.sync.sync(scene.incident)
+    assert await scene.tuples(notice.name, other.name) == wanted
+
+
 async def test_the_inline_sync_hides_its_failures(scene: Scene, notice: Notice) -> None:
     nobody = OpenFGA("127.0.0.1:1", "s", "m", probe=Probe("organisation:probe", "member"))
 

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kernel import jobs as module
 from services.kernel.db import Database
-from services.kernel.jobs import Jobs, Sweep, Task
+from services.kernel.jobs import Jobs, Sweep, Task, for_each
+from services.kernel.log import request_id
 
 
 class Record:
@@ -97,6 +98,41 @@ async def test_a_commit_starts_the_job_and_a_rollback_drops_it(
 
     assert record.done == ["kept"]
     assert await queued(database) == 0
+
+
+async def test_each_run_has_a_request_id_of_its_own(database: Database) -> None:
+    """The calls that a job makes can be followed from hop to hop, and lead back to no caller."""
+    seen: list[str] = []
+
+    async def look(**_ids: str) -> None:
+        seen.append(request_id.get())
+
+    jobs = Jobs("alpha", database)
+    jobs.register({"keep": Task(look)})
+    request_id.set("of the caller")
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "first", "second"))
+        async with asyncio.timeout(8):
+            while len(seen) < 2:
+                await asyncio.sleep(0.01)
+
+    assert len({*seen, "of the caller", ""}) == 4
+
+
+@pytest.mark.parametrize(("failing", "done"), [({"b"}, "abcd"), (set("abcdefghijkl"), "abcdefghij")])
+async def test_one_that_fails_keeps_no_other_from_its_turn(failing: set[str], done: str) -> None:
+    """Unless everything fails: then what they lean on is away, and the rest waits for the next sweep."""
+    turns: list[str] = []
+
+    async def work(name: str) -> None:
+        turns.append(name)
+        if name in failing:
+            raise RuntimeError(name)
+
+    with pytest.raises(RuntimeError, match=min(failing)):
+        await for_each("abcd" if len(failing) == 1 else "abcdefghijkl", work)
+
+    assert "".join(turns) == done
 
 
 async def test_the_doorbell_starts_it_at_once(

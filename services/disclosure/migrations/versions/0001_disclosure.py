@@ -67,6 +67,8 @@ CREATE TABLE disclosure.notices (
   consent text, create_time timestamptz NOT NULL, answer_by_time timestamptz NOT NULL,
   offer_time timestamptz, open_time timestamptz, close_time timestamptz, expire_time timestamptz);
 CREATE INDEX notices_by_incident ON disclosure.notices (incident, create_time, name);
+-- The policy engine knows a notice by its own id alone; a clash across incidents is refused like any other.
+CREATE UNIQUE INDEX notices_own_id ON disclosure.notices (split_part(name, '/', 4));
 CREATE INDEX notices_unanswered ON disclosure.notices (answer_by_time) WHERE state = 1;
 CREATE INDEX notices_expiring ON disclosure.notices (expire_time) WHERE close_time IS NULL AND expire_time IS NOT NULL;
 
