@@ -199,8 +199,7 @@ async def test_an_excluded_organisation_is_excluded_wherever_its_people_go(
 ) -> None:
     """T3: a person of the excluded organisation who also works for the recipient reads nothing."""
     elsewhere = await actors.hire("kade9", "Productieleider")
-    subject = (await elsewhere.client.me()).member.subject
-    both = await actors.hire("noorderlicht", "Contactpersoon", subject=subject)
+    both = await actors.hire("noorderlicht", "Contactpersoon", known_as=elsewhere.client)
     await actors.appoint(both, "noorderlicht", CAPACITY_SAFETY_CONTACT)
     other = await actors.contact("noorderlicht")
     case = await actors.report()

@@ -120,11 +120,17 @@ class Actors:
             taking_part[party] = proposed.name
         return Set(made.production.code, taking_part)
 
-    async def hire(self, party: str, title: str, *, subject: str = "") -> Hired:
-        """Enrols a new member at a party; `subject` is a person known from elsewhere."""
+    async def hire(self, party: str, title: str, *, known_as: MemberClient | None = None) -> Hired:
+        """Enrols a new member at a party; `known_as` is a person known from elsewhere."""
+        subject = (await known_as.me()).member.subject if known_as else ""
         admin, keys = self.admin(party).admin, SecretKeys.generate()
         invited = await admin.invite(title, SUBJECT_KIND_PERSON, subject=subject)
-        member = await accept_invitation(self.world.connection, keys, invited.code)
+        member = await accept_invitation(
+            self.world.connection,
+            keys,
+            invited.code,
+            known_as=known_as._credentials.keys if known_as else None,
+        )
         await admin.endorse(member.name, keys.kid)
         return Hired(MemberClient(self.world.connection, keys), member.name)
 

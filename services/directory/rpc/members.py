@@ -51,7 +51,8 @@ class EnrolmentServicer:
         self, request: pb.AcceptInvitationRequest, call: Call
     ) -> pb.AcceptInvitationResponse:
         """Takes the newcomer's key."""
-        member = await self._enrolment.accept_invitation(wire.caller(call, request.request_id), request.code)
+        caller = wire.caller(call, request.request_id)
+        member = await self._enrolment.accept_invitation(caller, request.code, request.subject_proof)
         return pb.AcceptInvitationResponse(member=wire.member(*member))
 
 

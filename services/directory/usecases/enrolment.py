@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.common.v1.common_pb2 import Signed as SignedMessage
-from meldbrug.crypto import PublicKeys, statements
+from meldbrug.crypto import CryptoError, PublicKeys, statements, tokens
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.statements.v1 import statements_pb2 as wire
 from services.directory.domain import (
@@ -42,6 +45,8 @@ from services.kernel.db import advisory_lock, app_now
 from services.kernel.errors import InvalidArgument, InvalidField, NotPermitted
 from services.kernel.pause import pause
 
+ACCEPT = "/meldbrug.directory.v1.EnrolmentService/AcceptInvitation"
+
 
 class Enrolment:
     """Use cases around memberships and their keys."""
@@ -60,8 +65,14 @@ class Enrolment:
         (name,) = await self.doors.command(caller, ADMIN, act)
         return await enrolled(self.doors.database, name), self.invitations.code(name)
 
-    async def accept_invitation(self, caller: Caller, code: str) -> Enrolled:
-        """Hands the newcomer's key to the organisation that invited it."""
+    async def accept_invitation(self, caller: Caller, code: str, proof: str) -> Enrolled:
+        """Hands the newcomer's key to the organisation that invited it.
+
+        Args:
+            caller: Who calls.
+            code: The invitation's.
+            proof: A token by a key of whom the invitation names; needed where they are known already.
+        """
 
         async def unit(conn: AsyncConnection) -> str:
             digest = code_digest(code)
@@ -70,7 +81,10 @@ class Enrolment:
                 return names[0]
             member = await self._invited(conn, digest)
             keys_ = caller.actor.keys
-            if keys_ is None or not await rows.add(conn, own_key(keys_, member)):
+            if keys_ is None:
+                raise InvitationInvalid
+            await self._require_same_subject(conn, member, keys_, proof)
+            if not await rows.add(conn, own_key(keys_, member)):
                 raise InvitationInvalid
             await rows.save(conn, member.accept_key(keys_.kid))
             await answer(conn, caller, (member.name,))
@@ -99,6 +113,35 @@ class Enrolment:
         if member.state is not MemberState.INVITED or state is not OrganisationState.ACTIVE:
             raise InvitationInvalid
         return member
+
+    async def _require_same_subject(
+        self, conn: AsyncConnection, member: Member, newcomer: PublicKeys, proof: str
+    ) -> None:
+        """Holds whom an invitation names to a key of theirs: an admin's word makes nobody somebody else.
+
+        Else an admin could belong to any person whose id a poster's code shows, see what awaits them, and end
+        their seats wherever that admin's organisation is excluded.
+        """
+        await advisory_lock(conn, f"directory/{member.subject}")
+        known = await _known_as(conn, member)
+        if known and not await self._is_by_one_of(conn, known, newcomer, proof):
+            raise InvalidField("subject_proof", "is not by a key of whom the invitation names")
+
+    async def _is_by_one_of(
+        self, conn: AsyncConnection, known: Sequence[str], newcomer: PublicKeys, proof: str
+    ) -> bool:
+        try:
+            token = tokens.parse(proof)
+            signers = await keys.standings(conn, [token.kid] if token.kid in known else [])
+            both = tokens.body_hash(newcomer.signing + newcomer.sealing)
+            audience = tokens.audience(self.installation, ACCEPT)
+            # At its own time: it names one new key, and is no use to anyone else however long it is kept.
+            made = datetime.fromtimestamp(token.iat, UTC)
+            for signer in signers:
+                tokens.check(token, signer.key.signing, audience, both, made)
+        except CryptoError:
+            return False
+        return bool(signers)
 
     async def endorse_member(self, caller: Caller, name: str, signed: SignedMessage) -> Enrolled:
         """Endorses a pending key of the caller's organisation with the caller's own."""
@@ -192,6 +235,16 @@ async def _lock_invited(conn: AsyncConnection, digest: bytes) -> None:
     if organisation is None:
         raise InvitationInvalid
     await advisory_lock(conn, organisation_lock(organisation))
+
+
+async def _known_as(conn: AsyncConnection, invited: Member) -> list[str]:
+    """The newest key of every other membership of the same subject, past ones too; none for a new subject."""
+    others = select(members.c.kid).where(
+        members.c.subject == invited.subject,
+        members.c.name != invited.name,
+        members.c.state != MemberState.INVITED,
+    )
+    return [row.kid for row in await rows.rows(conn, others)]
 
 
 async def _require_subject(conn: AsyncConnection, whom: Invitee) -> None:

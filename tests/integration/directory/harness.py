@@ -268,15 +268,27 @@ class Sector:
     def newcomer(self, keys: SecretKeys | None = None) -> Client:
         return Client(self.channel, self.installation, keys or SecretKeys.generate(), embed=True)
 
-    async def knock(self, code: str, keys: SecretKeys | None = None) -> tuple[SecretKeys, pb.Member]:
-        """A newcomer hands in its key."""
-        newcomer = self.newcomer(keys)
+    async def knock(
+        self, code: str, keys: SecretKeys | None = None, known_as: SecretKeys | None = None
+    ) -> tuple[SecretKeys, pb.Member]:
+        """A newcomer hands in its key, with a proof by another key of the same subject."""
+        newcomer = self.newcomer(keys or SecretKeys.generate())
+        assert newcomer.keys
+        proof = self.subject_proof(known_as, newcomer.keys) if known_as else ""
         accepted = await newcomer.call(
             "EnrolmentService/AcceptInvitation",
-            rpc.AcceptInvitationRequest(code=code, request_id=request_id()),
+            rpc.AcceptInvitationRequest(code=code, request_id=request_id(), subject_proof=proof),
         )
         assert newcomer.keys
         return newcomer.keys, accepted.member
+
+    def subject_proof(self, by: SecretKeys, newcomer: SecretKeys) -> str:
+        """What shows that the newcomer's key is of the same subject as another."""
+        audience = tokens.audience(
+            self.installation, "/meldbrug.directory.v1.EnrolmentService/AcceptInvitation"
+        )
+        both = tokens.body_hash(newcomer.public.signing + newcomer.public.sealing)
+        return tokens.mint(by, audience, both, datetime.now(UTC), embed_keys=False)
 
     async def admit(self, title: str = "Omroep Dijk", kind: int = pb.Organisation.KIND_BROADCASTER) -> Staff:
         """Admits an organisation and returns its first admin."""
@@ -290,10 +302,13 @@ class Sector:
         return await by.call("AdminService/InviteMember", request)  # type: ignore[no-any-return]
 
     async def pending(
-        self, by: Staff, title: str = "Noor de Wit", /, **more: Any
+        self, by: Staff, title: str = "Noor de Wit", /, *, known_as: Staff | None = None, **more: Any
     ) -> tuple[SecretKeys, pb.Member]:
-        """A colleague whose key waits for endorsement."""
-        return await self.knock((await self.invite(by, title, **more)).code)
+        """A colleague whose key waits for endorsement; `known_as` is another membership of the same."""
+        if known_as:
+            more["subject"] = known_as.member.subject
+        code = (await self.invite(by, title, **more)).code
+        return await self.knock(code, known_as=known_as.keys if known_as else None)
 
     async def hire(self, admin: Staff, title: str = "Noor de Wit", /, **more: Any) -> Staff:
         """A colleague, endorsed."""

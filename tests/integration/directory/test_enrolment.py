@@ -226,12 +226,61 @@ async def test_a_person_may_belong_to_two_organisations_under_one_id(sector: Sec
     first, second = await sector.admit("Een"), await sector.admit("Twee")
     here = await sector.hire(first)
 
-    there = await sector.hire(second, subject=here.member.subject)
+    there = await sector.hire(second, known_as=here)
 
     assert there.member.subject == here.member.subject
     assert there.kid != here.kid
     assert await sector.holds(here, "member", second.organisation.name)
     assert await reason_of(sector.invite(second, subject=here.member.subject)) == "WRONG_STATE"
+
+
+async def test_nobody_becomes_somebody_else_by_an_admin_s_word(sector: Sector) -> None:
+    """T3: else an admin belongs to any person, sees what awaits them, and gets them excluded."""
+    first, second = await sector.admit("Een"), await sector.admit("Twee")
+    victim, accomplice = await sector.hire(first), await sector.hire(second)
+    code = (await sector.invite(second, subject=victim.member.subject)).code
+    mine, other = SecretKeys.generate(), SecretKeys.generate()
+    assert victim.keys
+    assert accomplice.keys
+    proofs = {
+        "none": "",
+        "by somebody else": sector.subject_proof(accomplice.keys, mine),
+        "by nobody": sector.subject_proof(other, mine),
+        "by itself": sector.subject_proof(mine, mine),
+        "for another key": sector.subject_proof(victim.keys, other),
+    }
+
+    for proof in proofs.values():
+        asked = rpc.AcceptInvitationRequest(code=code, request_id=request_id(), subject_proof=proof)
+        newcomer = sector.newcomer(mine)
+        assert await reason_of(newcomer.call("EnrolmentService/AcceptInvitation", asked)) == "FIELD_INVALID"
+
+    _, member = await sector.knock(code, mine, known_as=victim.keys)
+    assert member.subject == victim.member.subject
+
+
+async def test_whoever_left_comes_back_as_the_same_person(sector: Sector) -> None:
+    """T3: so that an exclusion follows them; a key that was rotated away proves nothing any more."""
+    first, second = await sector.admit("Een"), await sector.admit("Twee")
+    left = await sector.hire(first)
+    await first.call(
+        "AdminService/RemoveMember",
+        rpc.RemoveMemberRequest(member=left.member.name, request_id=request_id()),
+    )
+
+    back = await sector.hire(second, known_as=left)
+
+    assert back.member.subject == left.member.subject
+
+
+async def test_of_two_invitations_of_one_newcomer_the_second_needs_the_first_s_key(sector: Sector) -> None:
+    first, second = await sector.admit("Een"), await sector.admit("Twee")
+    invited = await sector.invite(first)
+    again = await sector.invite(second, subject=invited.member.subject)
+    keys, _ = await sector.knock(invited.code)
+
+    assert await reason_of(sector.knock(again.code)) == "FIELD_INVALID"
+    assert (await sector.knock(again.code, known_as=keys))[1].subject == invited.member.subject
 
 
 async def test_a_person_that_nobody_knows_is_invited_without_a_name(sector: Sector) -> None:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -102,15 +104,21 @@ def circle(
 
 @directory_app.command("accept-invitation")
 def accept(
-    context: typer.Context, code: Annotated[str, typer.Argument(help="the invitation's code")]
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(help="the invitation's code")],
+    known_as: Annotated[
+        Path | None,
+        typer.Option(help="key file of a membership you have or had, if you are invited as yourself"),
+    ] = None,
 ) -> None:
     """Je sleutel aanmelden met de code van een uitnodiging / Hand your key in with an invitation's code."""
     settings = settings_of(context)
     settings.require_installation()
     keys = member_keys(settings)
+    former = member_keys(replace(settings, key_path=known_as)) if known_as else None
 
     async def act(connection: Connection) -> None:
-        member = await accept_invitation(connection, keys, code.strip().lower())
+        member = await accept_invitation(connection, keys, code.strip().lower(), known_as=former)
         screen = Screen(settings)
         if not screen.data(plain(member)):
             screen.word("waits-for-endorsement")

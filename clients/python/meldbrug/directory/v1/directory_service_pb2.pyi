@@ -167,19 +167,26 @@ class AcceptInvitationRequest(_message.Message):
 
     CODE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_PROOF_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """The code, 26 characters."""
     request_id: _builtins.str
     """UUIDv4 chosen by the caller; kept 30 days."""
+    subject_proof: _builtins.str
+    """A token for this method by the newest key of a membership, current or past, of whom the invitation names.
+    Its body hash is the SHA-256 of the caller's public signing and sealing key, one after the other; its times
+    do not matter. Empty where the invitation names nobody who is known.
+    """
     def __init__(
         self,
         *,
         code: _builtins.str = ...,
         request_id: _builtins.str = ...,
+        subject_proof: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "request_id", b"request_id", "subject_proof", b"subject_proof"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

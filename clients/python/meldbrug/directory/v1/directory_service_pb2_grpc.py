@@ -215,7 +215,9 @@ class EnrolmentServiceServicer:
     def AcceptInvitation(self, request, context):
         """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
-        Idempotent per `request_id`. Refusals: INVITATION_INVALID.
+        Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
+        becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
+        FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -100,7 +100,9 @@ class EnrolmentServiceStub:
     AcceptInvitation: _grpc.UnaryUnaryMultiCallable[_directory_service_pb2.AcceptInvitationRequest, _directory_service_pb2.AcceptInvitationResponse]
     """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
-    Idempotent per `request_id`. Refusals: INVITATION_INVALID.
+    Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
+    becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
+    FIELD_INVALID.
     """
 
 @_typing.type_check_only
@@ -111,7 +113,9 @@ class EnrolmentServiceAsyncStub(EnrolmentServiceStub):
     AcceptInvitation: _aio.UnaryUnaryMultiCallable[_directory_service_pb2.AcceptInvitationRequest, _directory_service_pb2.AcceptInvitationResponse]  # type: ignore[assignment]
     """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
-    Idempotent per `request_id`. Refusals: INVITATION_INVALID.
+    Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
+    becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
+    FIELD_INVALID.
     """
 
 class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -125,7 +129,9 @@ class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_directory_service_pb2.AcceptInvitationResponse, _abc.Awaitable[_directory_service_pb2.AcceptInvitationResponse]]:
         """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
-        Idempotent per `request_id`. Refusals: INVITATION_INVALID.
+        Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
+        becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
+        FIELD_INVALID.
         """
 
 def add_EnrolmentServiceServicer_to_server(servicer: EnrolmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
