@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,16 @@ from typing import Any
 from tests.support.sector import World
 
 COMMAND = (sys.executable, "-W", "error", "-c", "from meldbrug.cli.app import main; main()")
+LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
+def strings(content: object) -> Iterator[str]:
+    """Yields every string in JSON, however deep; keys are none."""
+    if isinstance(content, str):
+        yield content
+    elif isinstance(content, dict | list):
+        for part in content.values() if isinstance(content, dict) else content:
+            yield from strings(part)
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,11 @@ class Result:
 
     @property
     def json(self) -> dict[str, Any]:
-        """The one JSON object that it wrote."""
+        """The one JSON object that it wrote; no moment in it is written as people read them."""
         assert self.code == 0, self.err
         found = json.loads(self.out)
         assert isinstance(found, dict)
+        assert [text for text in strings(found) if LOCAL_TIME.match(text)] == []
         return found
 
     @property

@@ -11,14 +11,13 @@ from pathlib import Path
 import pytest
 
 from meldbrug.cli.problems import CHANGED, CLOSED, LOCAL, UNVERIFIED, USAGE
-from meldbrug.client import load_keys, save_keys
-from meldbrug.crypto import SecretKeys
 from tests.integration.client.terminal import Terminal
-from tests.support.actors import Actors, until
+from tests.support.actors import Actors, Case, until
 from tests.support.sector import World
 
 ACCOUNT = "Het overkwam mij, op de pont."
 SUMMARY = "Een samenvatting zonder namen."
+NOTE = "Nabellen op dinsdag, na de draaidag."
 
 
 @pytest.fixture
@@ -167,66 +166,6 @@ async def test_refusing_changing_the_intake_excluding_and_withdrawing(
     assert again.code == CHANGED
 
 
-async def test_a_new_member_is_invited_compared_appointed_and_removed(
-    terminal: Terminal, world: World, tmp_path: Path
-) -> None:
-    invited = (
-        await terminal("directory", "member", "invite", "Nachtopzichter", "--json", role="kade9-admin")
-    ).json
-    own = ("--key", str(tmp_path / "own.json"))
-    made = (await terminal("key", "create", "--no-passphrase", "--json", *own)).json
-    waiting = await terminal("directory", "accept-invitation", invited["code"], "--json", *own)
-    wrong = await terminal(
-        "directory",
-        "member",
-        "endorse",
-        invited["member"]["name"],
-        "--fingerprint",
-        "a" * 52,
-        role="kade9-admin",
-    )
-    endorsed = await terminal(
-        "directory", "member", "endorse", invited["member"]["name"], "--fingerprint", f" {made['kid']} ",
-        "--json", role="kade9-admin",
-    )  # fmt: skip
-    appointed = await terminal(
-        "directory", "role", "appoint", world.sector.participation("veerpont", "kade9"), made["kid"],
-        "--capacity", "safety-contact", "--role", "Nachtopzichter", "--json", role="kade9-admin",
-    )  # fmt: skip
-    rotated = await terminal("key", "rotate", "--no-passphrase", "--json", *own)
-    me = await terminal("directory", "me", "--json", *own)
-    removed = await terminal(
-        "directory", "member", "remove", invited["member"]["name"], "--yes", "--json", role="kade9-admin"
-    )
-
-    assert waiting.json["state"] == "STATE_KEY_PENDING"
-    assert wrong.code == UNVERIFIED
-    assert endorsed.json["state"] == "STATE_ACTIVE"
-    assert appointed.json["appointment"].startswith("appointments/")
-    assert rotated.json["before"] == made["kid"]
-    assert me.json["member"]["kid"] == rotated.json["kid"]
-    assert removed.json["state"] == "STATE_REMOVED"
-
-
-async def test_a_rotation_that_was_interrupted_goes_on(
-    terminal: Terminal, world: World, actors: Actors, tmp_path: Path
-) -> None:
-    hired, new_keys, key = (
-        await actors.hire("kade9", "Wisselaar"),
-        SecretKeys.generate(),
-        tmp_path / "own.json",
-    )
-    save_keys(key, hired.client.keys, None)
-    save_keys(key.with_suffix(".next.json"), new_keys, None)
-    await hired.client.rotation.rotate(new_keys)
-
-    again = await terminal("key", "rotate", "--no-passphrase", "--json", "--key", str(key))
-
-    assert again.json["kid"] == new_keys.kid
-    assert load_keys(key) == new_keys
-    assert not key.with_suffix(".next.json").exists()
-
-
 async def test_watching_shows_what_changes(terminal: Terminal, world: World, actors: Actors) -> None:
     case = await actors.report()
     await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
@@ -241,70 +180,82 @@ async def test_watching_shows_what_changes(terminal: Terminal, world: World, act
     assert json.loads(watching.result().out)["name"] == case.notice
 
 
-async def test_productions_and_participations_are_kept_by_their_admins(
-    terminal: Terminal, world: World
+async def test_a_reporter_sees_what_is_asked_and_who_handles(
+    terminal: Terminal, actors: Actors, reported: tuple[Case, str]
 ) -> None:
-    made = await terminal(
-        "directory", "production", "register", "Kort Geding", "--start", "2026-12-01", "--end", "2027-02-01",
-        "--json", role="kade9-admin",
-    )  # fmt: skip
-    production = made.json["production"]
-    proposed = await terminal(
-        "directory", "participation", "propose", production["name"], world.sector.organisation("duinroos"),
-        "--json", role="kade9-admin",
-    )  # fmt: skip
-    name = proposed.json["name"]
-    accepted = await terminal("directory", "participation", "accept", name, "--json", role="duinroos-admin")
-    circle = await terminal("directory", "circle", production["name"], "--json", role="duinroos-admin")
-    new_code = await terminal(
-        "directory", "production", "new-code", production["name"], "--json", role="kade9-admin"
+    case, receipt = reported
+    nothing = await terminal("consent", "list", "--lang", "nl", receipt=receipt)
+    await case.propose("kade9", [actors.member("kade9-contact")])
+    asked = await terminal("consent", "list", "--json", receipt=receipt)
+    shown = await terminal("consent", "list", "--lang", "nl", receipt=receipt)
+    intake = await terminal("intake", "--json", receipt=receipt)
+    people = await terminal("intake", "--lang", "nl", receipt=receipt)
+
+    assert nothing.text == "Er is niets.\n"
+    assert [(item["notice"], item["answer"]) for item in asked.json["items"]] == [
+        (case.notice, "ANSWER_NONE")
+    ]
+    assert any("nog geen antwoord" in row and "wacht op antwoord" in row for row in shown.text.splitlines())
+    chosen = {actors.member(role).kid for role in ("duinroos-vp", "duinroos-plv")}
+    assert set(intake.json["chosen"]) == chosen < {person["kid"] for person in intake.json["counsellors"]}
+    assert people.text.count("✓") == len(chosen)
+
+
+async def test_a_note_is_kept_from_the_reporter(terminal: Terminal, reported: tuple[Case, str]) -> None:
+    case, receipt = reported
+    kept = await terminal("case", "note", case.incident, "--json", role="duinroos-vp", typed=NOTE)
+    told = await terminal("case", "note", case.incident, "--lang", "nl", role="duinroos-vp", typed="Nog een.")
+    deputy_s = await terminal("case", "show", case.incident, "--json", role="duinroos-plv")
+    reporter_s = await terminal("mailbox", "--all", "--json", receipt=receipt)
+
+    assert told.text == "Bewaard.\n"
+    notes = {
+        text["section"]: text["text"]
+        for text in deputy_s.json["texts"]
+        if text["kind"] == "KIND_INTERNAL_NOTE"
+    }
+    assert notes[kept.json["section"]] == NOTE
+    assert len(notes) == 2
+    assert "KIND_INTERNAL_NOTE" not in {item["kind"] for item in reporter_s.json["items"]}
+
+
+async def test_a_decision_is_renewed_and_revoked(
+    terminal: Terminal, actors: Actors, reported: tuple[Case, str]
+) -> None:
+    case, receipt = reported
+    notice = await case.propose("kade9", [actors.member("kade9-contact")])
+    record = ("decision", "record", notice)
+    renewed = await terminal(*record, "--json", role="duinroos-vp", typed="Nog altijd nodig.")
+    unsure = await terminal(*record, "--revoke", "--json", role="duinroos-vp", typed="Het hoeft niet meer.")
+    revoked = await terminal(
+        *record, "--revoke", "--yes", "--lang", "nl", role="duinroos-vp", typed="Het hoeft niet meer."
     )
-    old = await terminal("directory", "code", production["code"], "--json")
-    now = await terminal("directory", "code", new_code.json["code"])
-    ended = await terminal(
-        "directory", "participation", "end", name, "--yes", "--json", role="duinroos-admin"
-    )
-    mine = await terminal("directory", "production", "list", role="kade9-admin")
+    stands = await terminal("notice", "list", case.incident, "--json", role="duinroos-vp")
+    too_late = await terminal("consent", "give", notice, "--yes", "--json", receipt=receipt)
 
-    assert accepted.json["state"] == "STATE_ACCEPTED"
-    assert "Duinroos Producties" in [item["title"] for item in circle.json["organisations"]]
-    assert old.code == CLOSED
-    assert "Kort Geding" in now.text
-    assert ended.json["state"] == "STATE_ENDED"
-    assert "Kort Geding" in mine.text
+    assert renewed.json == {"notice": notice, "state": "NOTICE_STATE_CONSENT_PENDING"}
+    assert unsure.code == LOCAL
+    assert revoked.text == f"{notice}: teruggenomen\n"
+    assert [item["state"] for item in stands.json["items"]] == ["NOTICE_STATE_WITHDRAWN"]
+    assert too_late.code == CHANGED
 
 
-async def test_the_secretariat_admits_and_endorses(terminal: Terminal, world: World, tmp_path: Path) -> None:
-    root = ("--key", str(tmp_path / "root.json"))
-    await terminal("key", "import", world.endpoints.secretariat_key_path, "--no-passphrase", "--json", *root)
-    admitted = (
-        await terminal(
-            "directory", "organisation", "admit", "Studio Zuidwal", "--kind", "producer", "--admin", "Zakelijk leider",
-            "--json", *root,
-        )
-    ).json  # fmt: skip
-    own = ("--key", str(tmp_path / "own.json"))
-    made = (await terminal("key", "create", "--no-passphrase", "--json", *own)).json
-    await terminal("directory", "accept-invitation", admitted["code"], "--json", *own)
-    pending = await terminal("directory", "organisation", "pending-admins", "--json", *root)
-    endorsed = await terminal(
-        "directory", "organisation", "endorse-admin", admitted["admin"]["name"], "--fingerprint", made["kid"],
-        "--json", *root,
-    )  # fmt: skip
-    suspended = await terminal(
-        "directory",
-        "organisation",
-        "set-state",
-        admitted["organisation"]["name"],
-        "suspended",
-        "--yes",
-        "--json",
-        *root,
-    )
+async def test_a_notice_that_was_declined_is_closed_for_its_readers(
+    terminal: Terminal, actors: Actors
+) -> None:
+    case = await actors.report()
+    notice = await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
+    await case.offered()
+    decline = ("notice", "decline", notice, "--yes", "--json", "--reason")
+    unknown = await terminal(*decline, "no-time", role="noorderlicht-contact")
+    declined = await terminal(*decline, "not-concerned", role="noorderlicht-contact")
+    opened = await terminal("notice", "open", notice, "--json", role="noorderlicht-contact")
+    stands = await terminal("notice", "list", case.incident, "--json", role="duinroos-vp")
 
-    assert admitted["admin"]["name"] in [item["name"] for item in pending.json["items"]]
-    assert endorsed.json["state"] == "STATE_ACTIVE"
-    assert suspended.json["state"] == "STATE_SUSPENDED"
+    assert unknown.code == LOCAL
+    assert declined.json == {"notice": notice, "state": "NOTICE_STATE_DECLINED"}
+    assert opened.code == CLOSED
+    assert [item["state"] for item in stands.json["items"]] == ["NOTICE_STATE_DECLINED"]
 
 
 async def test_another_installation_than_the_pinned_one_is_not_used(terminal: Terminal, wrote) -> None:

@@ -111,7 +111,7 @@ def message(context: typer.Context, incident: Incident, file: File = None) -> No
     async def act(member: MemberClient, screen: Screen) -> None:
         text = text_of(settings_of(context), file, screen.words("ask-text"))
         header = await member.handler.send(incident, text)
-        if not screen.data({"section": header.name, "time": moment(header.create_time)}):
+        if not screen.data({"section": header.name, "time": header.create_time}):
             screen.word("sent")
 
     as_member(context, act)
@@ -124,7 +124,7 @@ def note(context: typer.Context, incident: Incident, file: File = None) -> None:
     async def act(member: MemberClient, screen: Screen) -> None:
         text = text_of(settings_of(context), file, screen.words("ask-text"))
         header = await member.handler.note(incident, text)
-        if not screen.data({"section": header.name, "time": moment(header.create_time)}):
+        if not screen.data({"section": header.name, "time": header.create_time}):
             screen.word("kept")
 
     as_member(context, act)

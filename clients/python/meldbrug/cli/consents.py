@@ -45,8 +45,8 @@ def list_(context: typer.Context) -> None:
             [
                 (
                     str(number),
-                    item["asked"],
-                    item["answerBefore"],
+                    moment(item["asked"]),
+                    moment(item["answerBefore"]),
                     label(screen.words, item["answer"]),
                     label(screen.words, item["state"]),
                 )
@@ -152,10 +152,10 @@ def history(context: typer.Context) -> None:
             ("when", "your-answer", "what", "until", "notice"),
             [
                 (
-                    item["time"],
+                    moment(item["time"]),
                     screen.words(f"act-{item['act']}"),
                     ", ".join(label(screen.words, kind) for kind in item["kinds"]),
-                    item["validUntil"],
+                    moment(item["validUntil"]),
                     item["notice"],
                 )
                 for item in items
@@ -188,7 +188,7 @@ def _preview_data(found: Preview) -> dict[str, Any]:
         "readers": [person_data(reader) for reader in found.readers],
         "texts": [text_data(text) for text in found.texts],
         "purposes": [common.Purpose.Name(purpose) for purpose in found.request.purposes],
-        "validUntil": moment(found.valid_until),
+        "validUntil": found.valid_until,
         "termsVersion": found.request.terms_version,
         "handler": found.handler.member.subject_name if found.handler.member else "",
         "ground": common.Ground.Name(found.decision.ground),
@@ -196,26 +196,26 @@ def _preview_data(found: Preview) -> dict[str, Any]:
     }
 
 
-def _request_data(request: ConsentRequest) -> dict[str, str]:
+def _request_data(request: ConsentRequest) -> dict[str, Any]:
     return {
         "notice": request.notice,
         "answer": ConsentRequest.Answer.Name(request.answer),
         "state": common.NoticeState.Name(request.state),
         "recipient": request.recipient,
-        "asked": moment(request.create_time),
-        "answerBefore": moment(request.answer_by_time),
+        "asked": request.create_time,
+        "answerBefore": request.answer_by_time,
     }
 
 
 def _act_data(act: Act) -> dict[str, Any]:
     consent = act.statement if isinstance(act.statement, said.Consent) else said.Consent()
     return {
-        "time": moment(act.create_time),
+        "time": act.create_time,
         "act": act.kind.value,
         "notice": act.notice,
         "kinds": [common.Kind.Name(ref.kind) for ref in consent.sections],
         "purposes": [common.Purpose.Name(purpose) for purpose in consent.purposes],
-        "validUntil": moment(consent.valid_until),
+        "validUntil": consent.valid_until,
     }
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from .running import as_member, settings_of
 Production = Annotated[str, typer.Argument(help="productions/...")]
 Participation = Annotated[str, typer.Argument(help="participations/...")]
 Day = Annotated[datetime, typer.Option(formats=["%Y-%m-%d"])]
+ChangedDay = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+ChangedNumber = Annotated[str | None, typer.Option(help="empty when there is none any more")]
 Confirmed = Annotated[bool, typer.Option("--yes", help="do not ask")]
 
 production_app = typer.Typer(help="Producties / Productions.", no_args_is_help=True)
@@ -71,6 +74,31 @@ def register(
         content = {"production": plain(made.production), "participation": plain(made.participation)}
         if not screen.data(content):
             screen.line(f"{made.production.name}  {made.production.code}")
+
+    as_member(context, act)
+
+
+@production_app.command("update")
+def update(
+    context: typer.Context,
+    production: Production,
+    title: Annotated[str | None, typer.Option()] = None,
+    start: ChangedDay = None,
+    end: ChangedDay = None,
+    isan: ChangedNumber = None,
+    eidr: ChangedNumber = None,
+) -> None:
+    """Een productie veranderen die jullie leiden / Change a production that you lead; the rest stays."""
+    said = {"title": title, "isan": isan, "eidr": eidr, "start_time": start, "end_time": end}
+    changes = {field: value for field, value in said.items() if value is not None}
+    if not changes:
+        raise Problem(settings_of(context).words("say-what-changes"))
+
+    async def act(member: MemberClient, screen: Screen) -> None:
+        found = await _found(member, production)
+        _change(found, changes)
+        if not screen.data(plain(await member.admin.update_production(found))):
+            screen.word("done")
 
     as_member(context, act)
 
@@ -191,6 +219,21 @@ def end_role(
             screen.word("done")
 
     as_member(context, act)
+
+
+async def _found(member: MemberClient, name: str) -> wire.Production:
+    async for production in member.productions():
+        if production.name == name:
+            return production
+    raise Problem("there is no such production")
+
+
+def _change(production: wire.Production, changes: Mapping[str, str | datetime]) -> None:
+    for field, value in changes.items():
+        if isinstance(value, datetime):
+            getattr(production, field).FromDatetime(value.replace(tzinfo=UTC))
+        else:
+            setattr(production, field, value)
 
 
 def _shown(screen: Screen, participation: wire.Participation) -> None:

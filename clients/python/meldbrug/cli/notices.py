@@ -180,7 +180,7 @@ def _opened_data(opened: OpenedNotice) -> dict[str, Any]:
         "notice": opened.notice,
         "texts": [text_data(text) for text in opened.texts],
         "purposes": [common.Purpose.Name(purpose) for purpose in opened.consent.purposes],
-        "validUntil": moment(opened.consent.valid_until),
+        "validUntil": opened.consent.valid_until,
         "ground": common.Ground.Name(opened.decision.ground),
         "handler": handler.member.subject_name if handler.member else "",
         "handlerOrganisation": handler.member.organisation_title if handler.member else "",

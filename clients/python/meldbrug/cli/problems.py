@@ -74,7 +74,15 @@ def _said_by_server(error: Refused | NotReached | Unverified, words: Words) -> E
             return Ending(UNVERIFIED, "UNVERIFIED", words("does-not-verify", what=error.what))
     if error.reason == "WRONG_STATE":
         return Ending(CHANGED, error.reason, _state_sentence(error, words))
-    return Ending(_code_of(error), error.reason, words("refused", sentence=str(error)))
+    return Ending(_code_of(error), error.reason, _refused_sentence(error, words))
+
+
+def _refused_sentence(refusal: Refused, words: Words) -> str:
+    """Returns why not; for a failure of the service, the request id by which it is found."""
+    request_id = refusal.metadata.get("requestId", "")
+    if refusal.reason == "INTERNAL" and request_id:
+        return words("failed-there", request_id=request_id)
+    return words("refused", sentence=str(refusal))
 
 
 def _state_sentence(refusal: Refused, words: Words) -> str:

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from meldbrug.client import ReporterClient
+from meldbrug.client import ReporterClient, Seen
 from meldbrug.common.v1 import common_pb2 as common
 
 from .asking import agreed, text_of
@@ -60,17 +60,16 @@ def status(context: typer.Context) -> None:
             {"notice": notice.notice, "state": common.NoticeState.Name(notice.state)}
             for notice in found.notices
         ]
-        look_again = moment(found.look_again_time)
         content = {
             "incident": found.incident,
             "state": common.IncidentState.Name(found.state),
-            "lookAgain": look_again,
+            "lookAgain": found.look_again_time,
             "notices": notices,
         }
         if screen.data(content):
             return
         screen.line(f"{label(screen.words, common.IncidentState.Name(found.state))}.")
-        if look_again:
+        if look_again := moment(found.look_again_time):
             screen.word("look-again", when=look_again)
         for notice in notices:
             screen.line(f"{notice['notice']}: {label(screen.words, notice['state'])}")
@@ -82,31 +81,19 @@ def openings(context: typer.Context) -> None:
     """Wie wat heeft geopend / Who opened what."""
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
-        found = [seen async for seen in reporter.openings()]
-        items = [
-            {
-                "time": moment(seen.opening.create_time),
-                "who": seen.who.subject_name if seen.who else "",
-                "organisation": seen.who.organisation_title if seen.who else "",
-                "role": seen.role,
-                "kinds": [common.Kind.Name(kind) for kind in seen.opening.kinds],
-                "purpose": common.Purpose.Name(seen.opening.purpose) if seen.opening.purpose else "",
-                "notice": seen.opening.notice,
-            }
-            for seen in found
-        ]
+        items = [_opening_data(seen) async for seen in reporter.openings()]
         if screen.data({"items": items}):
             return
         screen.table(
             ("when", "who", "organisation", "role", "what", "purpose"),
             [
                 (
-                    str(item["time"]),
-                    str(item["who"]) or screen.words("yourself"),
-                    str(item["organisation"]),
-                    str(item["role"]),
+                    moment(item["time"]),
+                    item["who"] or screen.words("yourself"),
+                    item["organisation"],
+                    item["role"],
                     ", ".join(label(screen.words, kind) for kind in item["kinds"]),
-                    label(screen.words, str(item["purpose"])),
+                    label(screen.words, item["purpose"]),
                 )
                 for item in items
             ],
@@ -183,7 +170,7 @@ def send(
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         text = text_of(settings_of(context), file, screen.words("ask-text"))
         header = await reporter.add(kind_of(kind), text)
-        if not screen.data({"section": header.name, "time": moment(header.create_time)}):
+        if not screen.data({"section": header.name, "time": header.create_time}):
             screen.word("sent")
 
     as_reporter(context, act)
@@ -223,3 +210,15 @@ def change(
             screen.word("handled-by", names=", ".join(names))
 
     as_reporter(context, act)
+
+
+def _opening_data(seen: Seen) -> dict[str, Any]:
+    return {
+        "time": seen.opening.create_time,
+        "who": seen.who.subject_name if seen.who else "",
+        "organisation": seen.who.organisation_title if seen.who else "",
+        "role": seen.role,
+        "kinds": [common.Kind.Name(kind) for kind in seen.opening.kinds],
+        "purpose": common.Purpose.Name(seen.opening.purpose) if seen.opening.purpose else "",
+        "notice": seen.opening.notice,
+    }

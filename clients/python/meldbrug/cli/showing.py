@@ -23,7 +23,7 @@ def text_data(text: Text) -> dict[str, Any]:
         "author": member.subject_name if member else "",
         "role": held.role if held else "",
         "organisation": member.organisation_title if member else "",
-        "time": moment(text.create_time),
+        "time": text.create_time,
     }
 
 

@@ -29,6 +29,10 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "There was no answer. Nothing is broken. Try again in a few minutes.",
     ),
     "refused": ("Geweigerd: {sentence}.", "Refused: {sentence}."),
+    "failed-there": (
+        "Er ging iets mis bij de dienst; dat ligt niet aan jou. Geef dit kenmerk aan wie de dienst beheert: {request_id}.",
+        "Something failed at the service; it is not your doing. Give this request id to whoever runs the service: {request_id}.",
+    ),
     "does-not-verify": (
         "Wat de server gaf klopt niet ({what}). Er is niets getoond en niets verstuurd.",
         "What the server gave does not verify ({what}). Nothing was shown and nothing was sent.",
@@ -113,6 +117,10 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
     "say-yes": (
         "Hier kan niets gevraagd worden; zeg --yes als je het zeker weet.",
         "Nothing can be asked here; say --yes when you are sure.",
+    ),
+    "say-what-changes": (
+        "Zeg wat er verandert: --title, --start, --end, --isan of --eidr.",
+        "Say what changes: --title, --start, --end, --isan or --eidr.",
     ),
     "nothing-done": ("Er is niets gedaan.", "Nothing was done."),
     "empty-text": ("De tekst is leeg.", "The text is empty."),
