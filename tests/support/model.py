@@ -169,5 +169,9 @@ class Model:
         asked.closed |= not asked.pairs
 
     def reseat(self, who: str) -> None:
-        """A key was rotated: everything stays readable, to the new key alone."""
+        """A key was rotated: what was readable stays so, to the new key alone; what was not is lost to it."""
         self.people[who].turns += 1
+        for asked in self.asked.values():
+            if not asked.accepted:
+                asked.seats.pop(who, None)
+                asked.pairs = {pair for pair in asked.pairs if pair[0] != who}

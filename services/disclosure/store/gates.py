@@ -22,12 +22,10 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
-    exists,
     false,
     func,
     literal_column,
     null,
-    or_,
     select,
     true,
 )
@@ -35,9 +33,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
-from services.disclosure.domain import ConsentState, Door, NoticeState
+from services.disclosure.domain import Door
 from services.disclosure.store import tables as t
-from services.disclosure.store.seats import live_seat
+from services.disclosure.store.seats import consent_opens, live_seat
 
 SHARED_LOCK = "pg_advisory_xact_lock_shared(hashtextextended({key}, 0))"
 DIALECT = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
@@ -193,12 +191,6 @@ def _identity(
 
 def _readers_gate(now: CTE) -> CTE:
     """Live seat ∧ consent given, in its window, for the purpose ∧ decision stands ∧ its terms accepted."""
-    accepted = exists().where(
-        t.acceptances.c.notice == notice.name,
-        t.acceptances.c.participation == notice.recipient,
-        t.acceptances.c.terms_version == consent.terms_version,
-        t.acceptances.c.accepted == true(),
-    )
     return (
         select(
             *_identity(Door.READER, notice.name, seat.subject, seat.participation),
@@ -224,16 +216,8 @@ def _readers_gate(now: CTE) -> CTE:
             seat.kid == KID,
             seat.subject == SUBJECT,
             live_seat(),
-            consent.state == number(ConsentState.GIVEN),
-            consent.valid_from <= now.c.at,
-            now.c.at < consent.valid_until,
             any_of(PURPOSE, consent.purposes),
-            notice.decision_stands == true(),
-            or_(
-                notice.state == number(NoticeState.TERMS_ACCEPTED),
-                notice.state == number(NoticeState.OPENED),
-            ),
-            accepted.correlate(t.notices, t.consents),
+            consent_opens(now.c.at),
         )
         .cte("gate")
     )

@@ -5,15 +5,36 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Row, Select, and_, exists, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Row,
+    Select,
+    SmallInteger,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.disclosure.domain import SectionRef
+from services.disclosure.domain import ConsentState, NoticeState, SectionRef
 from services.disclosure.store import tables as t
 
 SEATS_PAGE = 4
 ITEMS_PAGE = 64
+
+# In the text of the statement: those of the open path hold no values of their own.
+_GIVEN = literal_column(str(ConsentState.GIVEN.value), SmallInteger)
+_TERMS_ACCEPTED = literal_column(str(NoticeState.TERMS_ACCEPTED.value), SmallInteger)
+_OPENED = literal_column(str(NoticeState.OPENED.value), SmallInteger)
 
 
 def ended(kid: ColumnElement[str], appointment: ColumnElement[str]) -> ColumnElement[bool]:
@@ -41,6 +62,49 @@ def live_seat(seats: FromClause = t.seats) -> ColumnElement[bool]:
     )
 
 
+def consent_opens(at: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether a notice may be read under its consent at a moment, whoever reads and whatever for.
+
+    Consent given and in its window ∧ decision stands ∧ its terms accepted; of `t.notices` and `t.consents`.
+    """
+    notice, consent, acceptance = t.notices.c, t.consents.c, t.acceptances.c
+    accepted = exists().where(
+        acceptance.notice == notice.name,
+        acceptance.participation == notice.recipient,
+        acceptance.terms_version == consent.terms_version,
+        acceptance.accepted == true(),
+    )
+    return and_(
+        consent.state == _GIVEN,
+        consent.valid_from <= at,
+        at < consent.valid_until,
+        notice.decision_stands == true(),
+        or_(notice.state == _TERMS_ACCEPTED, notice.state == _OPENED),
+        accepted.correlate(t.notices, t.consents),
+    )
+
+
+def yields(seat: FromClause = t.seats) -> ColumnElement[bool]:
+    """Whether what a seat holds may leave for the holder's next key: live, and all that an opening asks.
+
+    A wrap is the section's key to whoever has the ciphertext, and the list of wraps tells how many sections
+    there are and of which kinds; neither is for a reader whose door is still shut. An intake's seat is under
+    no consent, and is held to the report alone.
+    """
+    incident, notice, consent = t.incidents.c, t.notices.c, t.consents.c
+    now = select(func.kernel.app_now()).scalar_subquery()
+    standing = exists().where(incident.name == seat.c.incident, incident.withdrawn == false())
+    opens = exists().where(
+        notice.name == seat.c.notice,
+        notice.consent == seat.c.grant_name,
+        consent.name == seat.c.grant_name,
+        consent.notice == notice.name,
+        consent_opens(now),
+    )
+    of_intake = seat.c.grant_name == seat.c.incident
+    return and_(live_seat(seat), standing.correlate(seat), or_(of_intake, opens.correlate(seat)))
+
+
 async def end(conn: AsyncConnection, targets: Sequence[str]) -> None:
     """Ends keys and appointments for ever; those ended before stay as they are."""
     rows = [{"target": target} for target in sorted(targets)]
@@ -57,7 +121,11 @@ async def affiliate(conn: AsyncConnection, subject: str, organisation: str) -> b
 
 
 async def without_successor(conn: AsyncConnection, kids: Sequence[str]) -> bool:
-    """Whether a live seat of these keys holds a wrap that no key following it by re-wrap holds too."""
+    """Whether a seat of these keys holds a wrap that could follow, and that no key following it holds too.
+
+    A seat that yields nothing has no successor to wait for: it would hold up a rotation for as long as the
+    terms are not accepted, and tell by it that something is there.
+    """
     seat, next_seat = t.seats.alias("seat"), t.seats.alias("next_seat")
     wrap, next_wrap = t.wraps.alias("wrap"), t.wraps.alias("next_wrap")
     followed = (
@@ -79,7 +147,7 @@ async def without_successor(conn: AsyncConnection, kids: Sequence[str]) -> bool:
     orphan = (
         select(wrap.c.section)
         .join(seat, and_(seat.c.grant_name == wrap.c.grant_name, seat.c.kid == wrap.c.reader_kid))
-        .where(seat.c.kid.in_(kids), live_seat(seat), not_(followed))
+        .where(seat.c.kid.in_(kids), yields(seat), not_(followed))
         .limit(1)
     )
     return (await conn.execute(orphan)).first() is not None
@@ -102,12 +170,12 @@ def _handed_over(seat: FromClause, new_kid: str) -> Select[tuple[Any, ...]]:
 async def seats_to_hand_over(
     conn: AsyncConnection, kid: str, subject: str, new_kid: str, limit: int
 ) -> list[Row[tuple[Any, ...]]]:
-    """Live seats of `kid` with a wrap that `new_kid` lacks: incident, grant, purposes; by grant."""
+    """Seats of `kid` that yield a wrap which `new_kid` lacks: incident, grant, purposes; by grant."""
     seat = t.seats
     statement = (
         select(seat.c.incident, seat.c.grant_name, func.coalesce(t.consents.c.purposes, []).label("purposes"))
         .outerjoin(t.consents, t.consents.c.name == seat.c.grant_name)
-        .where(seat.c.kid == kid, seat.c.subject == subject, live_seat(seat))
+        .where(seat.c.kid == kid, seat.c.subject == subject, yields(seat))
         .where(exists(_handed_over(seat, new_kid).correlate(seat).subquery("lacking").select()))
         .order_by(seat.c.grant_name)
         .limit(limit)
@@ -118,8 +186,10 @@ async def seats_to_hand_over(
 async def wraps_to_hand_over(
     conn: AsyncConnection, grant_name: str, kid: str, new_kid: str
 ) -> list[tuple[SectionRef, bytes]]:
-    """The first of a seat's wraps that `new_kid` lacks, with the sections they open; by section."""
-    seat = select(t.seats).where(t.seats.c.grant_name == grant_name, t.seats.c.kid == kid).subquery("one")
+    """The first wraps of a seat, while it yields, that `new_kid` lacks, with their sections; by section."""
+    mine = t.seats.c
+    # Once more: what shut the door since the seats were listed must count for their wraps too.
+    seat = select(t.seats).where(mine.grant_name == grant_name, mine.kid == kid, yields()).subquery("one")
     wrap = _handed_over(seat, new_kid).subquery("lacking")
     section = t.sections
     statement = (
@@ -141,11 +211,11 @@ async def wraps_to_hand_over(
 SeatRow = Row[tuple[Any, ...]]
 
 
-async def live(conn: AsyncConnection, grant: str, kid: str, subject: str) -> SeatRow | None:
-    """The live seat of a key under a grant, all columns; None for anybody else's."""
+async def yielding(conn: AsyncConnection, grant: str, kid: str, subject: str) -> SeatRow | None:
+    """The seat of a key under a grant, all columns, while it yields; None for anybody else's."""
     seat = t.seats.c
     statement = select(t.seats).where(
-        seat.grant_name == grant, seat.kid == kid, seat.subject == subject, live_seat()
+        seat.grant_name == grant, seat.kid == kid, seat.subject == subject, yields()
     )
     return (await conn.execute(statement)).one_or_none()
 
@@ -159,6 +229,18 @@ async def commitments(conn: AsyncConnection, grant: str, kid: str) -> dict[tuple
         .where(wrap.grant_name == grant, wrap.reader_kid == kid)
     )
     return {(row.name, row.version): bytes(row.commitment) for row in await conn.execute(statement)}
+
+
+async def given_up(conn: AsyncConnection, seat: SeatRow, new_kid: str) -> list[str]:
+    """Keys that the seat was handed to before and that `new_kid` has taken the place of."""
+    other, rewrap = t.seats.c, t.rewraps.c
+    handed = exists().where(
+        rewrap.grant_name == other.grant_name, rewrap.old_kid == seat.kid, rewrap.new_kid == other.kid
+    )
+    statement = select(other.kid).where(
+        other.grant_name == seat.grant_name, other.kid != new_kid, other.closed_time.is_(None), handed
+    )
+    return list((await conn.execute(statement)).scalars())
 
 
 async def seat_successor(conn: AsyncConnection, seat: SeatRow, new_kid: str) -> bool:

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.common.v1 import common_pb2
+from meldbrug.crypto.errors import EndorsementBroken
 from meldbrug.crypto.sealing import digest_of
 from meldbrug.crypto.statements import StatementKind, verify
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
-from services.disclosure.domain import SectionRef, incident_of
+from services.disclosure.domain import CloseReason, SectionRef, incident_of
 from services.disclosure.store import acts, closings, seats
 from services.disclosure.usecases.deps import Deps
+from services.disclosure.usecases.vouching import Vouching
 from services.kernel.authz import Actor
 from services.kernel.db import Lock
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted
@@ -30,23 +32,23 @@ class Seats:
         self._deps = deps
 
     async def list_seats(self, request: rpc.ListSeatsRequest, call: Call) -> rpc.ListSeatsResponse:
-        """Lists live seats of the caller's key that the next key lacks wraps of."""
+        """Lists seats of the caller's key that the announced key lacks wraps of, as far as they may leave."""
+        await self._require_announced(call.actor, request.new_kid)
         size = min(request.page_size or seats.SEATS_PAGE, seats.SEATS_PAGE)
         kid, subject = call.actor.kid, call.actor.subject
         async with self._deps.database.transaction() as conn:
             rows = await seats.seats_to_hand_over(conn, kid, subject, request.new_kid, size)
-            return rpc.ListSeatsResponse(
-                seats=[
-                    _seat(
-                        row.incident,
-                        row.grant_name,
-                        row.purposes,
-                        kid,
-                        await seats.wraps_to_hand_over(conn, row.grant_name, kid, request.new_kid),
-                    )
-                    for row in rows
-                ]
-            )
+            listed = [
+                (row, await seats.wraps_to_hand_over(conn, row.grant_name, kid, request.new_kid))
+                for row in rows
+            ]
+        return rpc.ListSeatsResponse(
+            seats=[
+                _seat(row.incident, row.grant_name, row.purposes, kid, wraps)
+                for row, wraps in listed
+                if wraps
+            ]
+        )
 
     async def rewrap_seat(self, request: rpc.RewrapSeatRequest, call: Call) -> rpc.RewrapSeatResponse:
         """Hands wraps of one seat to the key that follows; the person, and so the policy, stays the same."""
@@ -54,7 +56,7 @@ class Seats:
         _require_wraps(rewrap, request.wraps)
 
         async def standing(conn: AsyncConnection) -> seats.SeatRow:
-            seat = await seats.live(conn, rewrap.grant, call.actor.kid, call.actor.subject)
+            seat = await seats.yielding(conn, rewrap.grant, call.actor.kid, call.actor.subject)
             if seat is None or seat.incident != rewrap.incident:
                 raise NotPermitted
             return seat
@@ -72,8 +74,26 @@ class Seats:
         # Before the lock too: who has no seat must not hold up those who have.
         async with self._deps.database.transaction() as conn:
             await standing(conn)
+        await self._require_announced(call.actor, rewrap.new_kid)
         await self._deps.database.run_unit(work, Lock(rewrap.incident))
         return rpc.RewrapSeatResponse()
+
+    async def _require_announced(self, actor: Actor, new_kid: str) -> None:
+        """Holds the next key to the one that the caller's key named in a rotation.
+
+        Everyone seals to whoever sits in the intake, so that one key there that no client believes makes the
+        mailbox useless. The directory keeps one announcement of a key; the chain is what is believed of it.
+
+        Raises:
+            InvalidArgument: READER_MISMATCH, nothing leads from the root over the caller's key to this one.
+        """
+        book = await self._deps.directory.book([new_kid])
+        try:
+            line = Vouching(self._deps.installation, book).member(new_kid).kids
+        except EndorsementBroken:
+            line = ()
+        if line[-2:] != (actor.kid, new_kid):
+            raise InvalidArgument("READER_MISMATCH")
 
     def _spoken(self, signed: common_pb2.Signed, actor: Actor) -> said.Rewrap:
         if actor.keys is None:
@@ -99,6 +119,9 @@ class Seats:
                 raise InvalidArgument("SECTION_MISMATCH")
             if commitment != item.commitment:
                 raise InvalidArgument("COMMITMENT_MISMATCH")
+        # A member who announced another key than before means that one alone: one seat has one successor.
+        if before := await seats.given_up(conn, seat, rewrap.new_kid):
+            await closings.close_grant(conn, rewrap.grant, before, CloseReason.REWRAPPED)
         if not await seats.seat_successor(conn, seat, rewrap.new_kid):
             raise NotPermitted
         await seats.hand_over(

@@ -1311,16 +1311,19 @@ class SeatServiceServicer:
     """
 
     def ListSeats(self, request, context):
-        """Lists live seats of the caller's key that its next key has no successor of yet, with their wraps.
+        """Lists seats of the caller's key that its announced key has no successor of yet, with their wraps.
+
+        Of a notice only what may be opened now. Refusals: READER_MISMATCH for a key that is not the announced one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RewrapSeat(self, request, context):
-        """Hands wraps of one seat to the caller's next key.
+        """Hands wraps of one seat to the caller's announced key; a key announced before it loses what it was handed.
 
-        Idempotent per `request_id`. Refusals: STATEMENT_*, COMMITMENT_MISMATCH, WRAP_MISMATCH.
+        Idempotent per `request_id`. Refusals: STATEMENT_*, SECTION_MISMATCH, COMMITMENT_MISMATCH, WRAP_MISMATCH,
+        READER_MISMATCH for a key that is not the announced one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -539,11 +539,15 @@ class SeatServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> SeatServiceAsyncStub: ...
     ListSeats: _grpc.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListSeatsRequest, _disclosure_service_pb2.ListSeatsResponse]
-    """Lists live seats of the caller's key that its next key has no successor of yet, with their wraps."""
-    RewrapSeat: _grpc.UnaryUnaryMultiCallable[_disclosure_service_pb2.RewrapSeatRequest, _disclosure_service_pb2.RewrapSeatResponse]
-    """Hands wraps of one seat to the caller's next key.
+    """Lists seats of the caller's key that its announced key has no successor of yet, with their wraps.
 
-    Idempotent per `request_id`. Refusals: STATEMENT_*, COMMITMENT_MISMATCH, WRAP_MISMATCH.
+    Of a notice only what may be opened now. Refusals: READER_MISMATCH for a key that is not the announced one.
+    """
+    RewrapSeat: _grpc.UnaryUnaryMultiCallable[_disclosure_service_pb2.RewrapSeatRequest, _disclosure_service_pb2.RewrapSeatResponse]
+    """Hands wraps of one seat to the caller's announced key; a key announced before it loses what it was handed.
+
+    Idempotent per `request_id`. Refusals: STATEMENT_*, SECTION_MISMATCH, COMMITMENT_MISMATCH, WRAP_MISMATCH,
+    READER_MISMATCH for a key that is not the announced one.
     """
 
 @_typing.type_check_only
@@ -552,11 +556,15 @@ class SeatServiceAsyncStub(SeatServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListSeats: _aio.UnaryUnaryMultiCallable[_disclosure_service_pb2.ListSeatsRequest, _disclosure_service_pb2.ListSeatsResponse]  # type: ignore[assignment]
-    """Lists live seats of the caller's key that its next key has no successor of yet, with their wraps."""
-    RewrapSeat: _aio.UnaryUnaryMultiCallable[_disclosure_service_pb2.RewrapSeatRequest, _disclosure_service_pb2.RewrapSeatResponse]  # type: ignore[assignment]
-    """Hands wraps of one seat to the caller's next key.
+    """Lists seats of the caller's key that its announced key has no successor of yet, with their wraps.
 
-    Idempotent per `request_id`. Refusals: STATEMENT_*, COMMITMENT_MISMATCH, WRAP_MISMATCH.
+    Of a notice only what may be opened now. Refusals: READER_MISMATCH for a key that is not the announced one.
+    """
+    RewrapSeat: _aio.UnaryUnaryMultiCallable[_disclosure_service_pb2.RewrapSeatRequest, _disclosure_service_pb2.RewrapSeatResponse]  # type: ignore[assignment]
+    """Hands wraps of one seat to the caller's announced key; a key announced before it loses what it was handed.
+
+    Idempotent per `request_id`. Refusals: STATEMENT_*, SECTION_MISMATCH, COMMITMENT_MISMATCH, WRAP_MISMATCH,
+    READER_MISMATCH for a key that is not the announced one.
     """
 
 class SeatServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -568,7 +576,10 @@ class SeatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _disclosure_service_pb2.ListSeatsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_disclosure_service_pb2.ListSeatsResponse, _abc.Awaitable[_disclosure_service_pb2.ListSeatsResponse]]:
-        """Lists live seats of the caller's key that its next key has no successor of yet, with their wraps."""
+        """Lists seats of the caller's key that its announced key has no successor of yet, with their wraps.
+
+        Of a notice only what may be opened now. Refusals: READER_MISMATCH for a key that is not the announced one.
+        """
 
     @_abc_1.abstractmethod
     def RewrapSeat(
@@ -576,9 +587,10 @@ class SeatServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _disclosure_service_pb2.RewrapSeatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_disclosure_service_pb2.RewrapSeatResponse, _abc.Awaitable[_disclosure_service_pb2.RewrapSeatResponse]]:
-        """Hands wraps of one seat to the caller's next key.
+        """Hands wraps of one seat to the caller's announced key; a key announced before it loses what it was handed.
 
-        Idempotent per `request_id`. Refusals: STATEMENT_*, COMMITMENT_MISMATCH, WRAP_MISMATCH.
+        Idempotent per `request_id`. Refusals: STATEMENT_*, SECTION_MISMATCH, COMMITMENT_MISMATCH, WRAP_MISMATCH,
+        READER_MISMATCH for a key that is not the announced one.
         """
 
 def add_SeatServiceServicer_to_server(servicer: SeatServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
