@@ -18,6 +18,7 @@ from services.directory.usecases.rotation import Rotation
 from services.directory.usecases.secretariat import Secretariat
 from services.kernel.jobs import Jobs
 from services.kernel.rpc import Kernel, Service
+from services.kernel.tokens import CachedKeyRing
 
 PACKAGE = "meldbrug.directory.v1"
 
@@ -39,8 +40,9 @@ def build(kernel: Kernel) -> Service:
         name="directory",
         database=database,
         jobs=jobs,
-        # Uncached: a key that was just endorsed or removed is so at once, at least here.
-        key_ring=lookups,
+        # Remembers no answer: a key that was just endorsed or removed is so at once, at least here. It is
+        # there for the bounds: claims of strangers must not fill the pool that the other services' need.
+        key_ring=CachedKeyRing(lookups.lookup, kernel.clock, ttl_s=0.0),
         needs=("disclosure",),
         servicers={
             f"{PACKAGE}.PublicService": PublicServicer(lookups),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from meldbrug.common.v1 import common_pb2
@@ -17,13 +18,16 @@ from services.disclosure.rpc.reader import ReaderServicer
 from services.disclosure.rpc.reporter import ReporterServicer
 from services.disclosure.rpc.seat import SeatServicer
 from services.disclosure.rpc.terms import TermsServicer
-from services.disclosure.store import openings
+from services.disclosure.store import openings, reports
 from services.disclosure.usecases.accept import Answering
 from services.disclosure.usecases.close import Closing
 from services.disclosure.usecases.deps import Deps, Directory, Terms
 from services.disclosure.usecases.open import Opening
 from services.disclosure.usecases.seats import Seats
 from services.disclosure.usecases.snapshot import Snapshots
+from services.kernel.authz import Actor, PrincipalClass
+from services.kernel.db import Database
+from services.kernel.errors import NotPermitted
 from services.kernel.jobs import Jobs
 from services.kernel.rpc import Kernel, Service
 from services.kernel.tokens import CachedKeyRing
@@ -45,8 +49,19 @@ def build(kernel: Kernel) -> Service:
         jobs=deps.jobs,
         needs=("directory", "coordination"),
         key_ring=CachedKeyRing(directory.known_key, kernel.clock),
+        is_reporter=partial(is_reporter, deps.database),
         servicers=servicers(deps),
     )
+
+
+async def is_reporter(database: Database, kid: str) -> bool:
+    """Whether a report came in under this key; the directory said then that it was nobody's."""
+    async with database.glance() as conn:
+        try:
+            await reports.owned(conn, Actor(PrincipalClass.REPORTER, kid=kid), "")
+        except NotPermitted:
+            return False
+    return True
 
 
 def assemble(kernel: Kernel, settings: DisclosureSettings, directory: Directory) -> Deps:

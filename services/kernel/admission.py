@@ -25,9 +25,14 @@ RESERVE_S = 0.5
 
 
 class LaneName(StrEnum):
-    """The lanes; the names are those of `annotations.v1.Lane`, UNSPECIFIED being the general one."""
+    """The lanes; most names are those of `annotations.v1.Lane`.
+
+    A method that declares none is in PUBLIC, PEER or GENERAL, by who may call it.
+    """
 
     GENERAL = "GENERAL"
+    PUBLIC = "PUBLIC"
+    PEER = "PEER"
     INTAKE = "INTAKE"
     NARROWING = "NARROWING"
     OPENING = "OPENING"
@@ -151,12 +156,14 @@ class Admission:
         self._per_principal = Rate(settings.principal_per_s, settings.principal_burst)
         places = {
             LaneName.GENERAL: settings.general_in_flight,
+            LaneName.PUBLIC: settings.public_in_flight,
+            LaneName.PEER: settings.peer_in_flight,
             LaneName.INTAKE: settings.intake_in_flight,
             LaneName.NARROWING: settings.narrowing_in_flight,
             LaneName.OPENING: settings.opening_in_flight,
             LaneName.STREAM: settings.stream_in_flight,
         }
-        queues = {LaneName.INTAKE: settings.intake_queue}
+        queues = {LaneName.INTAKE: settings.intake_queue, LaneName.PUBLIC: settings.public_queue}
         self._lanes = {name: Lane(name, count, queues.get(name, 0)) for name, count in places.items()}
         self._streams: dict[str, int] = {}
         self._waiting = 0

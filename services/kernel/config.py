@@ -43,6 +43,15 @@ class AdmissionSettings(_Section):
     """How much is let in at once; each lane has its own places, so that none waits behind another."""
 
     general_in_flight: int = Field(256, ge=1, description="calls at once in the general lane")
+    # Fewer than the connections of a service: whoever calls without a key leaves some to the others.
+    public_in_flight: int = Field(
+        4, ge=1, description="calls without a token at once, where a method names no lane"
+    )
+    public_queue: int = Field(256, ge=0, description="calls without a token that may wait for a place")
+    # More than all that is admitted at once and may ask another service, in one process too.
+    peer_in_flight: int = Field(
+        1024, ge=1, description="calls of other services at once, where a method names no lane"
+    )
     intake_in_flight: int = Field(64, ge=1, description="calls at once in the intake lane")
     intake_queue: int = Field(256, ge=0, description="calls that may wait for the intake lane or for a rate")
     narrowing_in_flight: int = Field(256, ge=1, description="calls at once in the narrowing lane")

@@ -32,6 +32,9 @@ MAX_UNARY_S = 60.0
 # A client's timer and ours do not agree to the millisecond.
 TIMER_TOLERANCE_S = 1.0
 MAX_VIOLATIONS = 16
+# A service asks for all its callers, and the public is everyone at once: a rate on either would let one
+# of them turn the others away. What bounds them is their lane.
+UNRATED = frozenset({PrincipalClass.SERVICE, PrincipalClass.PUBLIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +188,13 @@ class Chain:
     async def _identified(self, proceed: Next, call: Call) -> None:
         call.body_sha256 = hashlib.sha256(call.body).digest()
         rule = call.rule
-        call.actor = await self._identity.of(call.authorization, rule.path, call.body_sha256, rule.principals)
+        call.actor = await self._identity.of(
+            call.authorization,
+            rule.path,
+            call.body_sha256,
+            rule.principals,
+            narrows=rule.lane is LaneName.NARROWING,
+        )
         await proceed(call)
 
     async def _accepted(self, proceed: Next, call: Call) -> None:
@@ -194,9 +203,7 @@ class Chain:
         await proceed(call)
 
     async def _admitted(self, proceed: Next, call: Call) -> None:
-        principal = call.actor.principal
-        # A service asks for all its callers: a rate on it would let one of them turn the others away.
-        rated = call.actor.klass is not PrincipalClass.SERVICE
+        principal, rated = call.actor.principal, call.actor.klass not in UNRATED
         async with self._admission.admitted(
             call.rule.lane, principal, call.remaining_s(), rated=rated
         ) as place:

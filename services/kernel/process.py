@@ -153,6 +153,7 @@ class Process:
             service.key_ring,
             ServiceKeys(self._settings.service_keys),
             self._clock,
+            service.is_reporter,
         )
         chain = Chain(identity, self._admission, self._settings, self.metrics, self._ids)
         for name, servicer in service.servicers.items():

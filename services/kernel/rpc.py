@@ -22,7 +22,7 @@ from services.kernel.jobs import Jobs
 from services.kernel.log import Metrics
 from services.kernel.pages import Pages
 from services.kernel.peers import Peers
-from services.kernel.tokens import KeyRing
+from services.kernel.tokens import IsReporter, KeyRing
 
 __all__ = ["Builder", "Call", "Kernel", "Loop", "Service", "current_call", "rules"]
 
@@ -67,6 +67,8 @@ class Service:
         jobs: Its queue.
         background: Loops that run until the event is set; restarted when they fail.
         needs: Names of the services that it calls.
+        is_reporter: Whether its own record shows a kid to be a reporter's; asked where the key ring cannot
+            tell whether the kid was ever enrolled.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Service:
     jobs: Jobs | None = None
     background: Sequence[Loop] = ()
     needs: Sequence[str] = ()
+    is_reporter: IsReporter | None = None
 
 
 Builder = Callable[[Kernel], Service]
@@ -117,10 +120,17 @@ def _rule(service: ServiceDescriptor, method: MethodDescriptor, serve: Callable[
         principals=principals,
         callers=frozenset(options.Extensions[annotations_pb2.callers]),
         permission=permission,
-        lane=LaneName.GENERAL if lane == "UNSPECIFIED" else LaneName(lane),
+        lane=_lane_by_callers(principals) if lane == "UNSPECIFIED" else LaneName(lane),
         streams=method.server_streaming,
         serve=serve,
     )
+
+
+def _lane_by_callers(principals: frozenset[PrincipalClass]) -> LaneName:
+    """The lane of a method that declares none: strangers of one class never fill the places of another."""
+    if PrincipalClass.PUBLIC in principals:
+        return LaneName.PUBLIC
+    return LaneName.PEER if principals == {PrincipalClass.SERVICE} else LaneName.GENERAL
 
 
 def _snake(name: str) -> str:

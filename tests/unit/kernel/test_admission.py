@@ -117,6 +117,29 @@ async def test_a_service_that_asks_for_many_has_no_rate() -> None:
             pass
 
 
+async def test_the_public_waits_in_a_lane_of_its_own_and_has_no_rate_in_common() -> None:
+    """T11: a flood without keys costs time, not refusals, up to what the lane holds."""
+    door = admission(public_in_flight=2, public_queue=148, principal_per_s=0.001, principal_burst=1)
+    answered = 0
+
+    async def look() -> None:
+        nonlocal answered
+        async with door.admitted(LaneName.PUBLIC, "public", 5.0, rated=False):
+            await asyncio.sleep(0)
+            answered += 1
+
+    flood = [asyncio.create_task(look()) for _ in range(150)]
+    await asyncio.sleep(0)
+    with pytest.raises(Exhausted) as refusal:
+        await look()
+    async with door.admitted(LaneName.GENERAL, "a", 5.0), door.admitted(LaneName.PEER, "b", 5.0):
+        pass
+    await asyncio.gather(*flood)
+
+    assert answered == 150
+    assert refusal.value.retry_after_s
+
+
 async def test_reports_wait_their_turn() -> None:
     door = admission(intake_in_flight=1, intake_queue=2)
     order = []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from meldbrug.crypto.keys import SecretKeys
-from services.kernel.errors import Unavailable
+from services.kernel.errors import Exhausted, Unavailable
 from services.kernel.log import request_id
 from services.kernel.tokens import CachedKeyRing, KeyState, KnownKey
 
@@ -104,8 +106,116 @@ async def test_it_does_not_grow_with_strangers(time: Time, directory: Directory)
     for number in range(100):
         await ring.lookup(str(number))
 
-    assert len(ring._known) == 10
+    assert len(ring._unknown) == 10
     assert ring._asked == {}
+
+
+async def test_a_flood_of_unknown_kids_leaves_members_remembered(time: Time, directory: Directory) -> None:
+    ring = CachedKeyRing(directory.fetch, time, bound=10)
+    directory.known[KEYS.kid] = KNOWN
+    await ring.lookup(KEYS.kid)
+    for number in range(100):
+        await ring.lookup(f"shown {number}")
+        await ring.lookup_claimed(f"claimed {number}")
+
+    assert await ring.lookup(KEYS.kid) == KNOWN
+    assert directory.asked.count(KEYS.kid) == 1
+
+
+async def test_a_key_that_is_enrolled_is_not_remembered_as_unknown(time: Time, directory: Directory) -> None:
+    ring = CachedKeyRing(directory.fetch, time)
+    await ring.lookup(KEYS.kid)
+    directory.known[KEYS.kid] = KNOWN
+    time.seconds = 5.1
+
+    assert await ring.lookup(KEYS.kid) == KNOWN
+    assert (len(ring._known), len(ring._unknown)) == (1, 0)
+
+
+async def begun(*lookups: Coroutine[Any, Any, KnownKey | None]) -> list[asyncio.Task[KnownKey | None]]:
+    """Starts look-ups that stay under way."""
+    tasks = [asyncio.create_task(lookup) for lookup in lookups]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def turned_away(lookup: Coroutine[Any, Any, KnownKey | None]) -> None:
+    """Awaits a look-up that must be refused at once, with a wait."""
+    with pytest.raises(Exhausted) as refusal:
+        async with asyncio.timeout(1):
+            await lookup
+    assert refusal.value.retry_after_s
+
+
+async def test_claims_beyond_their_places_are_turned_away_with_a_wait(
+    time: Time, directory: Directory
+) -> None:
+    ring = CachedKeyRing(directory.fetch, time, claims=3)
+    directory.gate.clear()
+    asking = await begun(*(ring.lookup_claimed(str(number)) for number in range(3)))
+
+    await turned_away(ring.lookup_claimed("3"))
+    # The same question once more takes no place.
+    asking += await begun(ring.lookup_claimed("0"))
+    directory.gate.set()
+    assert await asyncio.gather(*asking) == [None] * 4
+    assert await ring.lookup_claimed("3") is None
+
+
+async def test_a_claim_holds_its_place_until_it_is_answered_whoever_hung_up(
+    time: Time, directory: Directory
+) -> None:
+    ring = CachedKeyRing(directory.fetch, time, claims=3)
+    directory.gate.clear()
+    asking = await begun(*(ring.lookup_claimed(str(number)) for number in range(3)))
+    for task in asking:
+        task.cancel()
+    await asyncio.gather(*asking, return_exceptions=True)
+
+    await turned_away(ring.lookup_claimed("3"))
+    assert len(ring._asked) == 3
+
+
+async def test_keys_that_were_shown_are_asked_about_while_claims_fill_their_places(
+    time: Time, directory: Directory
+) -> None:
+    ring = CachedKeyRing(directory.fetch, time, claims=3)
+    directory.gate.clear()
+    await begun(*(ring.lookup_claimed(str(number)) for number in range(3)))
+    shown = await begun(ring.lookup("shown"))
+    directory.gate.set()
+
+    assert await shown[0] is None
+
+
+async def test_a_member_who_was_known_is_known_again_while_claims_fill_their_places(
+    time: Time, directory: Directory
+) -> None:
+    ring = CachedKeyRing(directory.fetch, time, claims=3)
+    directory.known[KEYS.kid] = KNOWN
+    await ring.lookup_claimed(KEYS.kid)
+    time.seconds = 5.1
+    directory.gate.clear()
+    await begun(*(ring.lookup_claimed(str(number)) for number in range(3)))
+    member = await begun(ring.lookup_claimed(KEYS.kid))
+    directory.gate.set()
+
+    assert await member[0] == KNOWN
+    assert directory.asked.count(KEYS.kid) == 2
+
+
+async def test_keys_that_were_shown_wait_their_turn_and_are_bounded_too(
+    time: Time, directory: Directory
+) -> None:
+    ring = CachedKeyRing(directory.fetch, time, at_once=2, under_way=6)
+    directory.gate.clear()
+    asking = await begun(*(ring.lookup(str(number)) for number in range(6)))
+
+    assert directory.asked == ["0", "1"]
+    await turned_away(ring.lookup("6"))
+    directory.gate.set()
+    assert await asyncio.gather(*asking) == [None] * 6
 
 
 async def test_the_first_callers_call_is_not_the_questions(time: Time) -> None:
