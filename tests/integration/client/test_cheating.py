@@ -223,6 +223,35 @@ async def test_a_preview_that_does_not_hold_is_not_shown(
 # --- before the reporter or a handler reads
 
 
+async def test_a_notice_is_not_shown_as_for_another_organisation_than_its_readers(
+    world: World, case: Case
+) -> None:
+    def lie(answer: Any) -> None:
+        recipient = answer.consent_request.recipient
+        ours = next(part for part in answer.circle.participations if part.name == recipient)
+        other = answer.circle.organisations.add(name="organisations/" + "a" * 26, title="De recherche")
+        ours.organisation = other.name
+
+    cheated = lying(world, ReporterService_GetConsentRequest=lie)
+
+    with pytest.raises(Unverified, match="readers' organisation"):
+        await Consents(reporter_at(case, cheated)).preview(case.notice)
+
+
+async def test_a_notice_is_shown_as_for_the_organisation_that_was_vouched_for(
+    world: World, case: Case
+) -> None:
+    def lie(answer: Any) -> None:
+        for organisation in answer.circle.organisations:
+            organisation.title = "De recherche"
+
+    cheated = lying(world, ReporterService_GetConsentRequest=lie)
+    preview = await Consents(reporter_at(case, cheated)).preview(case.notice)
+
+    assert preview.organisation_title == preview.readers[0].member.organisation_title
+    assert "recherche" not in preview.organisation_title
+
+
 @pytest.mark.parametrize(
     "lie",
     [

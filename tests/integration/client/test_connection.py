@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import pytest
 from google.protobuf import any_pb2
-from google.protobuf.duration_pb2 import Duration
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from meldbrug.client import (
     Connection,
     Credentials,
+    MeldbrugError,
     MemberClient,
     NotPermitted,
     NotReached,
@@ -28,87 +26,24 @@ from meldbrug.client import (
     connection,
 )
 from meldbrug.client.device import ServerClock
+from meldbrug.client.errors import refusal_of
 from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
 from meldbrug.crypto import SecretKeys, tokens
 from meldbrug.directory.v1 import directory_service_pb2 as directory
+from tests.integration.client.scripted import (
+    FULL,
+    INSTALLATION,
+    UNAVAILABLE,
+    listening,
+    refusal,
+    serving,
+    stale,
+)
 
-INSTALLATION = SecretKeys(b"r" * 32, b"r" * 32).kid
 KEYS = SecretKeys(b"s" * 32, b"e" * 32)
 GET_ME = "/meldbrug.directory.v1.MemberService/GetMe"
 ACCEPT = "/meldbrug.directory.v1.EnrolmentService/AcceptInvitation"
 REQUEST = directory.AcceptInvitationRequest(code="a" * 26, request_id="0b6c1e3c-7f0b-4a63-9a0e-0d3f4c1b2a11")
-
-
-def refusal(code: int, reason: str, *details: Any, metadata: dict[str, str] | None = None) -> Any:
-    """A refusal as the services send it."""
-    packed = []
-    for detail in (
-        error_details_pb2.ErrorInfo(reason=reason, domain="meldbrug", metadata=metadata),
-        *details,
-    ):
-        packed.append(any_pb2.Any())
-        packed[-1].Pack(detail)
-    return rpc_status.to_status(status_pb2.Status(code=code, message="no", details=packed))
-
-
-@dataclass
-class Scripted:
-    """A server that answers each call with the next of its answers, and remembers what it was asked."""
-
-    answers: Sequence[Any]
-    bodies: list[bytes] = field(default_factory=list)
-    tokens: list[tokens.Token | None] = field(default_factory=list)
-    deadlines: list[float | None] = field(default_factory=list)
-
-    async def unary(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> bytes:
-        answer = self._next(body, context)
-        if callable(answer):
-            answer = await answer()
-        if isinstance(answer, bytes):
-            return answer
-        await context.abort_with_status(answer)
-        raise AssertionError
-
-    async def stream(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[bytes]:
-        for item in self._next(body, context):
-            if isinstance(item, bytes):
-                yield item
-            else:
-                await context.abort_with_status(item)
-
-    def _next(self, body: bytes, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-        self.bodies.append(body)
-        self.deadlines.append(context.time_remaining())
-        bearer = dict(context.invocation_metadata() or ()).get("authorization", "")
-        self.tokens.append(tokens.parse(str(bearer).removeprefix("Bearer ")) if bearer else None)
-        return self.answers[min(len(self.bodies), len(self.answers)) - 1]
-
-
-class Handler(grpc.GenericRpcHandler):
-    """Every method of every service, by one script."""
-
-    def __init__(self, script: Scripted) -> None:
-        self._script = script
-
-    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        if str(details.method).endswith("WatchInbox"):
-            return grpc.unary_stream_rpc_method_handler(self._script.stream)  # type: ignore[arg-type]  # aio
-        return grpc.unary_unary_rpc_method_handler(self._script.unary)  # type: ignore[arg-type]  # aio
-
-
-@asynccontextmanager
-async def serving(
-    *answers: Any, clock: ServerClock | None = None
-) -> AsyncIterator[tuple[Connection, Scripted]]:
-    script = Scripted(answers)
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Handler(script),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    addresses = dict.fromkeys(("directory", "disclosure", "coordination"), f"127.0.0.1:{port}")
-    async with Connection(addresses, INSTALLATION, clock=clock) as connected:
-        yield connected, script
-    await server.stop(0)
 
 
 @pytest.fixture(autouse=True)
@@ -120,14 +55,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def accept(connected: Connection, **options: Any) -> directory.AcceptInvitationResponse:
     credentials = Credentials(KEYS, self_certifying=True)
     return await connected.call(ACCEPT, REQUEST, directory.AcceptInvitationResponse, credentials, **options)
-
-
-UNAVAILABLE = refusal(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE")
-FULL = refusal(
-    code_pb2.RESOURCE_EXHAUSTED,
-    "OVERLOADED",
-    error_details_pb2.RetryInfo(retry_delay=Duration(nanos=1_000_000)),
-)
 
 
 async def test_unavailable_is_repeated_with_the_same_bytes_and_a_token_made_anew() -> None:
@@ -181,7 +108,7 @@ async def test_a_report_waits_until_a_full_server_takes_it() -> None:
 
 async def test_a_report_does_not_wait_for_ever() -> None:
     async with serving(FULL) as (connected, server):
-        with pytest.raises(Refused):
+        with pytest.raises((Refused, NotReached)):  # The last attempt may have no time left for its answer.
             await accept(connected, repeat_when_exhausted=True, within_s=0.3)
 
     assert len(server.bodies) > connection.ATTEMPTS
@@ -189,10 +116,8 @@ async def test_a_report_does_not_wait_for_ever() -> None:
 
 async def test_a_stale_clock_is_corrected_once_and_stays_corrected() -> None:
     slow = ServerClock(lambda: datetime.now(UTC) - timedelta(hours=2))
-    now_ms = str(int(datetime.now(UTC).timestamp() * 1000))
-    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": now_ms})
 
-    async with serving(stale, b"", b"", clock=slow) as (connected, server):
+    async with serving(stale(), b"", b"", clock=slow) as (connected, server):
         await accept(connected)
         await accept(connected)
 
@@ -201,9 +126,7 @@ async def test_a_stale_clock_is_corrected_once_and_stays_corrected() -> None:
 
 
 async def test_a_server_that_calls_every_token_stale_is_believed_once() -> None:
-    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": "1795424400000"})
-
-    async with serving(stale) as (connected, server):
+    async with serving(stale(1795424400000)) as (connected, server):
         with pytest.raises(Refused):
             await accept(connected)
 
@@ -212,9 +135,9 @@ async def test_a_server_that_calls_every_token_stale_is_believed_once() -> None:
 
 @pytest.mark.parametrize("told", ["", "soon", "-5", "9" * 40])
 async def test_a_server_time_that_is_none_corrects_nothing(told: str) -> None:
-    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": told})
+    lie = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": told})
 
-    async with serving(stale) as (connected, server):
+    async with serving(lie) as (connected, server):
         with pytest.raises(Refused):
             await accept(connected)
 
@@ -293,6 +216,61 @@ async def test_reasons_of_another_domain_are_not_ours() -> None:
     assert raised.value.reason == ""
 
 
+def test_a_code_of_a_newer_server_is_its_number() -> None:
+    status = ("grpc-status-details-bin", status_pb2.Status(code=99, message="no").SerializeToString())
+    failed = grpc.aio.AioRpcError(grpc.StatusCode.UNKNOWN, grpc.aio.Metadata(), grpc.aio.Metadata(status))
+
+    refused = refusal_of(failed)
+
+    assert isinstance(refused, Refused)
+    assert refused.code == "99"
+
+
+# --- who can listen
+
+
+LOCAL = ["localhost:1", "127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "unix:/run/x", "unix-abstract:x"]
+ELSEWHERE = [
+    "meldbrug.example:443", "localhost.example:1", "127.0.0.1.example:1", "128.0.0.1:1", "10.0.0.1:1",
+    "0.0.0.0:1", "[::]:1", "[2001:db8::1]:1", "dns:///localhost:1", "ipv4:127.0.0.1:1,10.0.0.1:1",
+    "127.0.0.1", "", ":1",
+]  # fmt: skip
+
+
+def test_only_what_surely_stays_on_this_machine_is_local() -> None:
+    assert [address for address in [*LOCAL, *ELSEWHERE] if connection.is_local(address)] == LOCAL
+
+
+async def to_another_machine(port: int, **options: Any) -> None:
+    """Calls a server without TLS by an address that nobody would know for this machine's."""
+    async with Connection({"directory": f"ipv4:127.0.0.1:{port}"}, INSTALLATION, **options) as connected:
+        await accept(connected, within_s=1.0)
+
+
+async def test_another_machine_is_not_called_in_plain_unless_that_was_said() -> None:
+    async with listening(b"") as (port, server):
+        with pytest.raises(NotReached):
+            await to_another_machine(port)
+        assert server.bodies == []
+
+        await to_another_machine(port, plaintext=True)
+        assert len(server.bodies) == 1
+
+
+async def test_this_machine_is_called_without_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+    async with serving(b"") as (connected, _):
+        await accept(connected, within_s=1.0)
+
+
+def test_an_authority_and_plaintext_contradict_each_other() -> None:
+    with pytest.raises(MeldbrugError, match="not both"):
+        Connection({"directory": "127.0.0.1:1"}, INSTALLATION, tls_root=b"", plaintext=True)
+
+
 # --- lists and streams
 
 
@@ -343,12 +321,43 @@ async def test_a_stream_goes_on_where_it_ended_or_broke() -> None:
     assert (found, asked) == (["a", "b", "c"], ["0", "2", "3", "3"])
 
 
-async def test_a_stream_corrects_its_clock_and_goes_on() -> None:
-    now_ms = str(int(datetime.now(UTC).timestamp() * 1000))
-    stale = refusal(code_pb2.UNAUTHENTICATED, "TOKEN_STALE", metadata={"serverTimeMs": now_ms})
-
-    async with serving([stale], [change("a", "1")]) as (connected, _):
+@pytest.mark.parametrize("before", [[], [[UNAVAILABLE]] * 3, [[stale()], [UNAVAILABLE]], [[stale()], []]])
+async def test_a_stream_corrects_its_clock_and_goes_on_whatever_failed_before(before: list[Any]) -> None:
+    async with serving(*before, [stale()], [change("a", "1")]) as (connected, _):
         assert await taken(connected, 1) == ["a"]
+
+
+async def test_a_server_that_calls_every_stream_stale_is_believed_once() -> None:
+    async with serving([stale()]) as (connected, server):
+        with pytest.raises(Refused):
+            await taken(connected, 1)
+
+    assert len(server.bodies) == 2
+
+
+async def test_a_stream_outlives_more_failures_than_a_number_can_double(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_S", 0.0)
+
+    async with serving(*[[UNAVAILABLE]] * 1100, [change("a", "1")]) as (connected, _):
+        assert await taken(connected, 1) == ["a"]
+
+    assert connection.backoff_s(100_000) <= connection.MAX_BACKOFF_S
+
+
+@pytest.mark.parametrize("held", [[], [heartbeat("1")]])
+async def test_a_stream_that_ends_at_once_is_not_reopened_at_once(
+    monkeypatch: pytest.MonkeyPatch, held: list[bytes]
+) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_S", 0.1)
+    monkeypatch.setattr(connection, "MAX_BACKOFF_S", 0.1)
+
+    async with serving(held) as (connected, server):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(taken(connected, 1), 0.5)
+
+    assert 2 <= len(server.bodies) <= 11
 
 
 @pytest.mark.parametrize("reason", ["KEY_UNKNOWN", "PAGE_TOKEN_INVALID", "NOT_PERMITTED"])
@@ -358,14 +367,3 @@ async def test_a_stream_that_was_refused_for_good_ends(reason: str) -> None:
             await taken(connected, 1)
 
     assert len(server.bodies) == 1
-
-
-async def test_sequences_rise_even_when_the_clock_stands_still() -> None:
-    moment = datetime(2026, 11, 23, tzinfo=UTC)
-    clock = ServerClock(lambda: moment)
-
-    given = [clock.sequence() for _ in range(3)]
-    clock.correct(0)
-
-    assert given == [int(moment.timestamp() * 1000) + step for step in range(3)]
-    assert clock.sequence() == given[-1] + 1

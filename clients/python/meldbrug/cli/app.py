@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -98,6 +99,7 @@ def main() -> None:
 
 def run(arguments: list[str]) -> int:
     """Runs the command; returns the exit code."""
+    _write_anything()
     given = hoisted(arguments)
     try:
         result = app(given, standalone_mode=False)
@@ -112,6 +114,13 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a traceback could quote what somebody wrote
         return _end(ending_of(error, _words(given)), as_json="--json" in given)
     return result if isinstance(result, int) else 0
+
+
+def _write_anything() -> None:
+    """Lets standard output and error show what the terminal cannot encode as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def hoisted(arguments: list[str]) -> list[str]:

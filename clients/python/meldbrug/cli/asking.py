@@ -12,6 +12,7 @@ import typer
 from meldbrug.client import KeyFileError, load_keys
 from meldbrug.crypto import MAX_CONTENT_BYTES, SecretKeys, from_words, keys_from
 
+from .output import visible
 from .problems import Problem
 from .settings import Settings
 
@@ -59,7 +60,10 @@ def secret_line(descriptor: int | None, prompt: str) -> str:
         return _line_of(descriptor)
     if sys.stdin.isatty():
         return str(typer.prompt(prompt, hide_input=True, err=True))
-    return sys.stdin.readline(MAX_LINE_BYTES).rstrip("\r\n")
+    try:
+        return sys.stdin.readline(MAX_LINE_BYTES).rstrip("\r\n")
+    except UnicodeError:
+        raise Problem("standard input cannot be read") from None
 
 
 def text_of(settings: Settings, path: Path | None, prompt: str) -> str:
@@ -68,16 +72,12 @@ def text_of(settings: Settings, path: Path | None, prompt: str) -> str:
     Raises:
         Problem: it is empty, too long, or not UTF-8.
     """
-    if path is None or str(path) == "-":
-        if path is None and sys.stdin.isatty():
-            typer.echo(prompt, err=True)
-        held = sys.stdin.read(MAX_CONTENT_BYTES + 1)
-    else:
-        held = _read(settings, path)
+    held = _typed(settings, prompt) if path is None or str(path) == "-" else _read(settings, path)
     text = held.strip()
     if not text:
         raise Problem(settings.words("empty-text"))
-    if len(text.encode()) > MAX_CONTENT_BYTES:
+    # What was held is one character more than fits when there may be more: white space there says nothing.
+    if len(held) > MAX_CONTENT_BYTES or len(text.encode()) > MAX_CONTENT_BYTES:
         raise Problem(settings.words("long-text", limit=MAX_CONTENT_BYTES))
     return text
 
@@ -92,8 +92,21 @@ def agreed(settings: Settings, question: str, *, yes: bool) -> None:
         return
     if settings.as_json or not sys.stdin.isatty():
         raise Problem(settings.words("say-yes"))
-    if not typer.confirm(question, err=True):
+    if not typer.confirm(visible(question), err=True):
         raise Problem(settings.words("nothing-done"))
+
+
+def _typed(settings: Settings, prompt: str) -> str:
+    """Returns what is on standard input, asking for it on a terminal."""
+    if sys.stdin.isatty():
+        typer.echo(prompt, err=True)
+    try:
+        held = sys.stdin.read(MAX_CONTENT_BYTES + 1)
+        # Under some locales bytes that are no text are smuggled in as characters that no text has.
+        held.encode()
+    except UnicodeError:
+        raise Problem(settings.words("unreadable-input")) from None
+    return held
 
 
 def _read(settings: Settings, path: Path) -> str:

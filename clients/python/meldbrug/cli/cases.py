@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from meldbrug.client import Decided, MemberClient
+from meldbrug.client import Decided, MemberClient, name_of
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.coordination.v1 import coordination_pb2
 
@@ -40,7 +40,7 @@ def list_(context: typer.Context) -> None:
             [
                 (
                     incident.name,
-                    label(screen.words, common.IncidentState.Name(incident.state)),
+                    label(screen.words, name_of(common.IncidentState, incident.state)),
                     moment(incident.create_time),
                     moment(incident.update_time),
                     _due(screen, incident),
@@ -60,17 +60,17 @@ def show(context: typer.Context, incident: Incident) -> None:
         found = await member.handler.case(incident)
         case = await member.handler.report(incident)
         texts = await member.handler.read(incident)
-        categories = [common.Category.Name(category) for category in case.report.categories]
+        categories = [name_of(common.Category, category) for category in case.report.categories]
         content: dict[str, Any] = {
             "incident": plain(found),
             "categories": categories,
-            "language": common.Language.Name(case.report.language),
+            "language": name_of(common.Language, case.report.language),
             "production": case.intake.production,
             "texts": [text_data(text) for text in texts],
         }
         if screen.data(content):
             return
-        screen.line(f"{incident}: {label(screen.words, common.IncidentState.Name(found.state))}")
+        screen.line(f"{incident}: {label(screen.words, name_of(common.IncidentState, found.state))}")
         if categories:
             screen.line(", ".join(label(screen.words, name) for name in categories))
         show_texts(screen, texts)
@@ -150,7 +150,7 @@ def record(
             agreed(settings, screen.words("ask-revoke"), yes=yes)
         necessity = text_of(settings, necessity_file, screen.words("ask-necessity"))
         decided = Decided(GROUNDS[ground], necessity, reference, stands=not revoke)
-        state = common.NoticeState.Name(await member.handler.decide(notice, decided))
+        state = name_of(common.NoticeState, await member.handler.decide(notice, decided))
         if not screen.data({"notice": notice, "state": state}):
             screen.line(f"{notice}: {label(screen.words, state)}")
 
@@ -159,12 +159,12 @@ def record(
 
 def _show_state(screen: Screen, incident: coordination_pb2.Incident) -> None:
     if not screen.data(plain(incident)):
-        screen.line(f"{incident.name}: {label(screen.words, common.IncidentState.Name(incident.state))}")
+        screen.line(f"{incident.name}: {label(screen.words, name_of(common.IncidentState, incident.state))}")
 
 
 def _due(screen: Screen, incident: coordination_pb2.Incident) -> str:
     running = [clock for clock in incident.clocks if not clock.HasField("met_time")]
     return "; ".join(
-        f"{label(screen.words, coordination_pb2.ClockKind.Name(clock.kind))} {moment(clock.due_time)}"
+        f"{label(screen.words, name_of(coordination_pb2.ClockKind, clock.kind))} {moment(clock.due_time)}"
         for clock in running
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from meldbrug.client import Circle, Person
@@ -54,11 +54,21 @@ def chosen_people(circle: Circle, asked: Sequence[str]) -> list[Person]:
 def chosen_contacts(circle: Circle, participation: str, asked: Sequence[str]) -> list[Person]:
     """Returns safety contacts of a participation; all of them when none is asked for.
 
+    Numbers are those of the list of the whole circle, where contacts are counted after the counsellors.
+
     Raises:
-        Problem: nobody, or more than one, is meant.
+        Problem: nobody, more than one, or somebody of another participation, is meant.
     """
     contacts = circle.safety_contacts(participation)
-    return [_one(contacts, choice) for choice in asked] if asked else contacts
+    if not asked:
+        return contacts
+    listed = dict(enumerate(circle.safety_contacts(), len(circle.counsellors()) + 1))
+    numbered = {
+        str(number): person
+        for number, person in listed.items()
+        if person.appointment.participation == participation
+    }
+    return [_contact(contacts, numbered, choice) for choice in asked]
 
 
 def excluded_names(
@@ -71,6 +81,15 @@ def excluded_names(
     """
     subjects = [_one(circle.everyone(), choice).member.subject for choice in people]
     return list(dict.fromkeys(subjects)), [_named(circle.titles(), choice) for choice in organisations]
+
+
+def titles_of(circle: Circle, subjects: Sequence[str], organisations: Sequence[str]) -> list[str]:
+    """Returns what people call those whose resource names these are; people with their organisation."""
+    people = {
+        person.member.subject: f"{person.member.subject_name} ({person.member.organisation_title})"
+        for person in circle.everyone()
+    }
+    return [*(people[name] for name in subjects), *(circle.titles()[name] for name in organisations)]
 
 
 def _people(screen: Screen, people: Sequence[Person], first: int, chosen: set[str]) -> None:
@@ -89,8 +108,16 @@ def _people(screen: Screen, people: Sequence[Person], first: int, chosen: set[st
     )
 
 
+def _contact(contacts: Sequence[Person], numbered: Mapping[str, Person], choice: str) -> Person:
+    if not choice.isdecimal():
+        return _one(contacts, choice)
+    if choice not in numbered:
+        raise Problem(f"no contact of this recipient has number {choice} in the list")
+    return numbered[choice]
+
+
 def _one(people: Sequence[Person], choice: str) -> Person:
-    if choice.isdigit() and 1 <= int(choice) <= len(people):
+    if choice.isdecimal() and 1 <= int(choice) <= len(people):
         return people[int(choice) - 1]
     found = [person for person in people if _is_meant(person, choice)]
     # The same person may hold two roles; then either is meant.
@@ -107,7 +134,7 @@ def _is_meant(person: Person, choice: str) -> bool:
 
 def _named(titles: dict[str, str], choice: str) -> str:
     names = list(titles)
-    if choice.isdigit() and 1 <= int(choice) <= len(names):
+    if choice.isdecimal() and 1 <= int(choice) <= len(names):
         return names[int(choice) - 1]
     found = [name for name, title in titles.items() if choice.casefold() in {title.casefold(), name}]
     if len(found) != 1:

@@ -9,17 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
-from meldbrug.client import WHOLE, Act, Consents, Preview, ReporterClient, Yes
+from meldbrug.client import WHOLE, Act, Consents, Preview, ReporterClient, Yes, name_of
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.disclosure.v1.disclosure_pb2 import ConsentRequest
 from meldbrug.statements.v1 import statements_pb2 as said
 
+from .asked import notice_of, notice_to_answer, oldest_first, whom_in, whom_of
 from .asking import agreed
 from .labels import LANGUAGES, PURPOSES, kind_of, label
 from .output import Screen, moment
 from .problems import Problem
 from .running import as_reporter, settings_of
-from .showing import person_data, person_line, text_data
+from .showing import person_data, person_line, said_by, text_data
 
 Notice = Annotated[str, typer.Argument(help="the notice, or the number in the list")]
 Confirmed = Annotated[bool, typer.Option("--yes", help="do not ask")]
@@ -36,12 +37,11 @@ def list_(context: typer.Context) -> None:
     """Wat er gevraagd is / What was asked."""
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
-        asked = [request async for request in Consents(reporter).requests()]
-        items = [_request_data(request) for request in asked]
+        items = [_request_data(request) for request in await oldest_first(Consents(reporter))]
         if screen.data({"items": items}):
             return
         screen.table(
-            ("number", "asked-on", "answer-before", "your-answer", "state"),
+            ("number", "asked-on", "answer-before", "your-answer", "state", "notice"),
             [
                 (
                     str(number),
@@ -49,6 +49,7 @@ def list_(context: typer.Context) -> None:
                     moment(item["answerBefore"]),
                     label(screen.words, item["answer"]),
                     label(screen.words, item["state"]),
+                    item["notice"],
                 )
                 for number, item in enumerate(items, 1)
             ],
@@ -63,7 +64,7 @@ def preview(context: typer.Context, notice: Notice) -> None:
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         consents = Consents(reporter)
-        found = await consents.preview(await _named(consents, notice), LANGUAGES[screen.words.language])
+        found = await consents.preview(await notice_of(consents, notice), LANGUAGES[screen.words.language])
         if not screen.data(_preview_data(found)):
             _show(screen, found)
 
@@ -84,7 +85,8 @@ def give(
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         consents = Consents(reporter)
-        found = await consents.preview(await _named(consents, notice), LANGUAGES[screen.words.language])
+        name = await notice_to_answer(consents, screen, notice, unasked=yes)
+        found = await consents.preview(name, LANGUAGES[screen.words.language])
         part = Yes(
             reader_kids=_readers(found, reader or []),
             sections=_sections(found, kind or []),
@@ -95,10 +97,11 @@ def give(
             _show(screen, found)
             if part != WHOLE:
                 screen.word("only-a-part")
-        agreed(settings_of(context), screen.words("ask-give"), yes=yes)
+        whom = whom_in(found, part.reader_kids)
+        agreed(settings_of(context), screen.words("ask-give", who=whom), yes=yes)
         answered = await consents.give(found, part)
-        if not screen.data(_request_data(answered)):
-            screen.word("given")
+        if not screen.data({**_request_data(answered), **whom.data}):
+            screen.word("given", who=whom)
 
     as_reporter(context, act)
 
@@ -109,10 +112,11 @@ def refuse(context: typer.Context, notice: Notice, yes: Confirmed = False) -> No
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         consents = Consents(reporter)
-        name = await _named(consents, notice)
-        agreed(settings_of(context), screen.words("ask-refuse"), yes=yes)
-        if not screen.data(_request_data(await consents.refuse(name))):
-            screen.word("refused-it")
+        name = await notice_to_answer(consents, screen, notice, unasked=yes)
+        whom = await whom_of(reporter, name)
+        agreed(settings_of(context), screen.words("ask-refuse", who=whom), yes=yes)
+        if not screen.data({**_request_data(await consents.refuse(name)), **whom.data}):
+            screen.word("refused-it", who=whom)
 
     as_reporter(context, act)
 
@@ -125,16 +129,17 @@ def withdraw(
 
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         consents = Consents(reporter)
-        name = await _named(consents, notice)
+        name = await notice_to_answer(consents, screen, notice, unasked=yes)
         readers, sections = list[str](), list[str]()
         if reader or kind:
             found = await consents.preview(name, LANGUAGES[screen.words.language])
             readers, sections = list(_readers(found, reader or [])), list(_sections(found, kind or []))
+        whom = await whom_of(reporter, name, readers)
         screen.note("withdraw-limits")
-        agreed(settings_of(context), screen.words("ask-withdraw"), yes=yes)
+        agreed(settings_of(context), screen.words("ask-withdraw", who=whom), yes=yes)
         answered = await consents.withdraw(name, reader_kids=readers, sections=sections)
-        if not screen.data(_request_data(answered)):
-            screen.word("withdrawn")
+        if not screen.data({**_request_data(answered), **whom.data}):
+            screen.word("withdrawn", who=whom)
 
     as_reporter(context, act)
 
@@ -172,11 +177,11 @@ def _show(screen: Screen, found: Preview) -> None:
     if found.request.excluded_reader_kids:
         screen.word("left-out", count=len(found.request.excluded_reader_kids))
     for text in found.texts:
-        screen.panel(label(screen.words, common.Kind.Name(text.kind)), text.text)
-    purposes = [label(screen.words, common.Purpose.Name(purpose)) for purpose in found.request.purposes]
+        screen.panel(label(screen.words, name_of(common.Kind, text.kind)), said_by(screen, text))
+    purposes = [label(screen.words, name_of(common.Purpose, purpose)) for purpose in found.request.purposes]
     screen.word("preview-purposes", purposes=", ".join(purposes), until=moment(found.valid_until))
     handler = found.handler.member.subject_name if found.handler.member else ""
-    ground = label(screen.words, common.Ground.Name(found.decision.ground))
+    ground = label(screen.words, name_of(common.Ground, found.decision.ground))
     screen.word("preview-handler", handler=handler, ground=ground, terms=found.request.terms_version)
     screen.note("preview-limits")
 
@@ -187,11 +192,11 @@ def _preview_data(found: Preview) -> dict[str, Any]:
         "organisation": found.organisation_title,
         "readers": [person_data(reader) for reader in found.readers],
         "texts": [text_data(text) for text in found.texts],
-        "purposes": [common.Purpose.Name(purpose) for purpose in found.request.purposes],
+        "purposes": [name_of(common.Purpose, purpose) for purpose in found.request.purposes],
         "validUntil": found.valid_until,
         "termsVersion": found.request.terms_version,
         "handler": found.handler.member.subject_name if found.handler.member else "",
-        "ground": common.Ground.Name(found.decision.ground),
+        "ground": name_of(common.Ground, found.decision.ground),
         "leftOut": len(found.request.excluded_reader_kids),
     }
 
@@ -199,8 +204,8 @@ def _preview_data(found: Preview) -> dict[str, Any]:
 def _request_data(request: ConsentRequest) -> dict[str, Any]:
     return {
         "notice": request.notice,
-        "answer": ConsentRequest.Answer.Name(request.answer),
-        "state": common.NoticeState.Name(request.state),
+        "answer": name_of(ConsentRequest.Answer, request.answer),
+        "state": name_of(common.NoticeState, request.state),
         "recipient": request.recipient,
         "asked": request.create_time,
         "answerBefore": request.answer_by_time,
@@ -213,22 +218,10 @@ def _act_data(act: Act) -> dict[str, Any]:
         "time": act.create_time,
         "act": act.kind.value,
         "notice": act.notice,
-        "kinds": [common.Kind.Name(ref.kind) for ref in consent.sections],
-        "purposes": [common.Purpose.Name(purpose) for purpose in consent.purposes],
+        "kinds": [name_of(common.Kind, ref.kind) for ref in consent.sections],
+        "purposes": [name_of(common.Purpose, purpose) for purpose in consent.purposes],
         "validUntil": consent.valid_until,
     }
-
-
-async def _named(consents: Consents, choice: str) -> str:
-    """Returns the notice that is meant, by name or by number in the list."""
-    if not choice.isdigit():
-        return choice
-    number = 0
-    async for request in consents.requests():
-        number += 1
-        if number == int(choice):
-            return request.notice
-    raise Problem(f"there is no number {choice} in the list")
 
 
 def _readers(found: Preview, asked: list[str]) -> list[str]:

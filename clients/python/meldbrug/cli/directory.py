@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from meldbrug.client import Connection, MemberClient, PublicClient, accept_invitation
+from meldbrug.client import Connection, MemberClient, PublicClient, accept_invitation, name_of
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.directory.v1 import directory_pb2 as wire
 
@@ -69,11 +69,10 @@ def me(context: typer.Context) -> None:
         if screen.data(content):
             return
         screen.line(f"{found.member.title}, {found.organisation.title}", style="bold")
-        screen.line(label(screen.words, wire.Member.State.Name(found.member.state)))
+        screen.line(label(screen.words, name_of(wire.Member.State, found.member.state)))
         for contact in found.contacts:
-            screen.line(
-                f"  {label(screen.words, common.Capacity.Name(contact.capacity))}  {contact.participation}"
-            )
+            capacity = label(screen.words, name_of(common.Capacity, contact.capacity))
+            screen.line(f"  {capacity}  {contact.participation}")
 
     as_member(context, act)
 
@@ -139,8 +138,8 @@ def organisations(context: typer.Context) -> None:
                 [
                     (
                         item.title,
-                        wire.Organisation.Kind.Name(item.kind).removeprefix("KIND_").lower(),
-                        label(screen.words, wire.Organisation.State.Name(item.state)),
+                        name_of(wire.Organisation.Kind, item.kind).removeprefix("KIND_").lower(),
+                        label(screen.words, name_of(wire.Organisation.State, item.state)),
                         item.name,
                     )
                     for item in found
@@ -290,7 +289,7 @@ def _show_members(screen: Screen, found: list[wire.Member]) -> None:
     screen.table(
         ("name", "state", "resource"),
         [
-            (member.title, label(screen.words, wire.Member.State.Name(member.state)), member.name)
+            (member.title, label(screen.words, name_of(wire.Member.State, member.state)), member.name)
             for member in found
         ],
     )

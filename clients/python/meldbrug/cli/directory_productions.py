@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from meldbrug.client import MemberClient
+from meldbrug.client import MemberClient, name_of
 from meldbrug.directory.v1 import directory_pb2 as wire
 
 from .asking import agreed
@@ -127,7 +127,7 @@ def participations(context: typer.Context) -> None:
                 [
                     (
                         item.production,
-                        label(screen.words, wire.Participation.State.Name(item.state)),
+                        label(screen.words, name_of(wire.Participation.State, item.state)),
                         item.name,
                     )
                     for item in found
@@ -237,6 +237,6 @@ def _change(production: wire.Production, changes: Mapping[str, str | datetime]) 
 
 
 def _shown(screen: Screen, participation: wire.Participation) -> None:
-    state = label(screen.words, wire.Participation.State.Name(participation.state))
+    state = label(screen.words, name_of(wire.Participation.State, participation.state))
     if not screen.data(plain(participation)):
         screen.line(f"{participation.name}  {state}")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from meldbrug.client import MemberClient
+from meldbrug.client import MemberClient, name_of
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.coordination.v1.coordination_pb2 import Stub
 
@@ -34,8 +34,8 @@ def list_(context: typer.Context) -> None:
                     stub.name,
                     screen.words("withdrawn-notice") if stub.tombstone else stub.sender_title,
                     stub.production_title,
-                    ", ".join(label(screen.words, common.Purpose.Name(each)) for each in stub.purposes),
-                    label(screen.words, common.NoticeState.Name(stub.state)),
+                    ", ".join(label(screen.words, name_of(common.Purpose, each)) for each in stub.purposes),
+                    label(screen.words, name_of(common.NoticeState, stub.state)),
                     moment(stub.reply_by_time),
                 )
                 for stub in found
@@ -75,5 +75,5 @@ def _show(screen: Screen, stub: Stub) -> None:
     if screen.data(plain(stub)):
         return
     sender = screen.words("withdrawn-notice") if stub.tombstone else stub.sender_title
-    state = label(screen.words, common.NoticeState.Name(stub.state))
+    state = label(screen.words, name_of(common.NoticeState, stub.state))
     screen.line(f"{moment(stub.update_time)}  {stub.name}  {sender}  {state}")

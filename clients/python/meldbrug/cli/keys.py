@@ -80,7 +80,7 @@ def import_(
 
 @key_app.command("rotate")
 def rotate(context: typer.Context, no_passphrase: NoPassphrase = False) -> None:
-    """Nieuwe sleutels in plaats van de oude / New keys in place of the old ones; what you may open now stays readable.
+    """Nieuwe sleutels in plaats van de oude / New keys for the old ones; what opens now stays readable.
 
     The new keys are kept beside the old ones until the installation has taken them, so that an interrupted
     rotation goes on where it stopped.

@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from meldbrug.client import MemberClient, OpenedNotice, Proposal, PublicClient
+from meldbrug.client import MemberClient, OpenedNotice, Proposal, PublicClient, name_of
 from meldbrug.common.v1 import common_pb2 as common
 
+from .asked import Whom
 from .asking import agreed, text_of
 from .choosing import chosen_contacts
 from .labels import DECLINE_REASONS, GROUNDS, LANGUAGES, PURPOSES, kind_of, label
@@ -56,9 +57,10 @@ def propose(
 
     async def act(member: MemberClient, screen: Screen) -> None:
         circle = await member.handler.circle(incident, organisation)
+        readers = chosen_contacts(circle, recipient, reader or [])
         proposal = Proposal(
             recipient=recipient,
-            readers=chosen_contacts(circle, recipient, reader or []),
+            readers=readers,
             purposes=purposes,
             valid_until=until.astimezone(UTC),
             ground=_known(GROUNDS, ground, "ground"),
@@ -72,8 +74,11 @@ def propose(
             reference=reference,
         )
         asked = await member.handler.propose(incident, proposal)
-        if not screen.data({"notice": asked.notice, "state": common.NoticeState.Name(asked.state)}):
-            screen.word("proposed", notice=asked.notice)
+        names = tuple(person.member.subject_name for person in readers)
+        whom = Whom(asked.notice, readers[0].member.organisation_title if readers else "", names)
+        state = name_of(common.NoticeState, asked.state)
+        if not screen.data({"notice": asked.notice, "state": state, **whom.data}):
+            screen.word("proposed", notice=asked.notice, who=whom)
 
     as_member(context, act)
 
@@ -92,7 +97,7 @@ def list_(context: typer.Context, incident: Annotated[str, typer.Argument(help="
                 (
                     notice.name,
                     notice.recipient,
-                    label(screen.words, common.NoticeState.Name(notice.state)),
+                    label(screen.words, name_of(common.NoticeState, notice.state)),
                     moment(notice.create_time),
                     moment(notice.update_time),
                 )
@@ -113,7 +118,7 @@ def accept(context: typer.Context, notice: Notice, yes: Confirmed = False) -> No
         if not screen.as_json:
             screen.panel(screen.words("terms", version=terms.version), terms.text)
         agreed(settings, screen.words("ask-accept"), yes=yes)
-        state = common.NoticeState.Name(await member.reader.accept(notice, terms))
+        state = name_of(common.NoticeState, await member.reader.accept(notice, terms))
         if not screen.data({"notice": notice, "state": state, "termsVersion": terms.version}):
             screen.line(f"{notice}: {label(screen.words, state)}")
 
@@ -134,7 +139,7 @@ def decline(
         settings = settings_of(context)
         terms = await PublicClient(member.connection).terms(LANGUAGES[settings.language])
         agreed(settings, screen.words("ask-decline"), yes=yes)
-        state = common.NoticeState.Name(await member.reader.decline(notice, terms, chosen))
+        state = name_of(common.NoticeState, await member.reader.decline(notice, terms, chosen))
         if not screen.data({"notice": notice, "state": state}):
             screen.line(f"{notice}: {label(screen.words, state)}")
 
@@ -169,7 +174,7 @@ def acknowledge(context: typer.Context, notice: Notice) -> None:
     async def act(member: MemberClient, screen: Screen) -> None:
         stub = await member.reader.acknowledge(notice)
         if not screen.data(plain(stub)):
-            screen.line(f"{stub.name}: {label(screen.words, common.NoticeState.Name(stub.state))}")
+            screen.line(f"{stub.name}: {label(screen.words, name_of(common.NoticeState, stub.state))}")
 
     as_member(context, act)
 
@@ -179,9 +184,9 @@ def _opened_data(opened: OpenedNotice) -> dict[str, Any]:
     return {
         "notice": opened.notice,
         "texts": [text_data(text) for text in opened.texts],
-        "purposes": [common.Purpose.Name(purpose) for purpose in opened.consent.purposes],
+        "purposes": [name_of(common.Purpose, purpose) for purpose in opened.consent.purposes],
         "validUntil": opened.consent.valid_until,
-        "ground": common.Ground.Name(opened.decision.ground),
+        "ground": name_of(common.Ground, opened.decision.ground),
         "handler": handler.member.subject_name if handler.member else "",
         "handlerOrganisation": handler.member.organisation_title if handler.member else "",
     }

@@ -9,17 +9,17 @@ from typing import Annotated, Any
 
 import typer
 
-from meldbrug.client import ReporterClient, Seen
+from meldbrug.client import ReporterClient, Seen, name_of
 from meldbrug.common.v1 import common_pb2 as common
 
 from .asking import agreed, text_of
-from .choosing import chosen_people, excluded_names, show_circle
+from .choosing import chosen_people, excluded_names, show_circle, titles_of
 from .labels import kind_of, label
 from .output import Screen, moment
 from .problems import Problem
 from .running import as_reporter, settings_of
 from .sending import report
-from .showing import show_texts
+from .showing import person_line, show_texts
 
 People = Annotated[
     list[str] | None, typer.Option("--handler", help="number, name or fingerprint of a handler")
@@ -57,18 +57,18 @@ def status(context: typer.Context) -> None:
     async def act(reporter: ReporterClient, screen: Screen) -> None:
         found = await reporter.status()
         notices = [
-            {"notice": notice.notice, "state": common.NoticeState.Name(notice.state)}
+            {"notice": notice.notice, "state": name_of(common.NoticeState, notice.state)}
             for notice in found.notices
         ]
         content = {
             "incident": found.incident,
-            "state": common.IncidentState.Name(found.state),
+            "state": name_of(common.IncidentState, found.state),
             "lookAgain": found.look_again_time,
             "notices": notices,
         }
         if screen.data(content):
             return
-        screen.line(f"{label(screen.words, common.IncidentState.Name(found.state))}.")
+        screen.line(f"{label(screen.words, name_of(common.IncidentState, found.state))}.")
         if look_again := moment(found.look_again_time):
             screen.word("look-again", when=look_again)
         for notice in notices:
@@ -116,11 +116,13 @@ def exclude(
             show_circle(screen, circle)
             return
         subjects, organisations = excluded_names(circle, person or [], organisation or [])
+        names = titles_of(circle, subjects, organisations)
+        who = ", ".join(names)
         screen.note("exclusion-limits")
-        agreed(settings_of(context), screen.words("ask-exclude"), yes=yes)
+        agreed(settings_of(context), screen.words("ask-exclude", who=who), yes=yes)
         await reporter.exclude(subjects, organisations)
-        if not screen.data({"subjects": subjects, "organisations": organisations}):
-            screen.word("excluded")
+        if not screen.data({"subjects": subjects, "organisations": organisations, "names": names}):
+            screen.word("excluded", who=who)
 
     as_reporter(context, act)
 
@@ -134,7 +136,7 @@ def withdraw_report(
         screen.note("withdraw-report-limits")
         agreed(settings_of(context), screen.words("ask-withdraw-report"), yes=yes)
         found = await reporter.withdraw_report()
-        if not screen.data({"incident": found.name, "state": common.IncidentState.Name(found.state)}):
+        if not screen.data({"incident": found.name, "state": name_of(common.IncidentState, found.state)}):
             screen.word("report-withdrawn")
 
     as_reporter(context, act)
@@ -202,7 +204,8 @@ def change(
         people = chosen_people(await reporter.circle(), handler or [])
         if not people:
             raise Problem(screen.words("choose-handler"))
-        agreed(settings_of(context), screen.words("ask-change-intake"), yes=yes)
+        who = ", ".join(person_line(screen, person) for person in people)
+        agreed(settings_of(context), screen.words("ask-change-intake", who=who), yes=yes)
         shared = [header.name async for header in reporter.headers()] if share else []
         await reporter.change_intake(people, shared)
         names = [person.member.subject_name for person in people]
@@ -218,7 +221,7 @@ def _opening_data(seen: Seen) -> dict[str, Any]:
         "who": seen.who.subject_name if seen.who else "",
         "organisation": seen.who.organisation_title if seen.who else "",
         "role": seen.role,
-        "kinds": [common.Kind.Name(kind) for kind in seen.opening.kinds],
-        "purpose": common.Purpose.Name(seen.opening.purpose) if seen.opening.purpose else "",
+        "kinds": [name_of(common.Kind, kind) for kind in seen.opening.kinds],
+        "purpose": name_of(common.Purpose, seen.opening.purpose) if seen.opening.purpose else "",
         "notice": seen.opening.notice,
     }

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -16,14 +18,14 @@ from meldbrug.client import (
     Circle,
     Connection,
     Draft,
-    NotReached,
     Person,
     PublicClient,
+    Refused,
     ReporterClient,
-    Unavailable,
+    name_of,
 )
 from meldbrug.common.v1 import common_pb2 as common
-from meldbrug.crypto import keys_from, new_entropy, to_words
+from meldbrug.crypto import CryptoError, keys_from, new_entropy, to_words
 
 from .asking import text_of
 from .choosing import chosen_people, excluded_names, show_circle
@@ -32,6 +34,11 @@ from .output import Screen
 from .problems import Problem
 from .running import connected, settings_of
 from .settings import Settings
+
+DEFINITE_CODES: Final = frozenset(
+    {"INVALID_ARGUMENT", "PERMISSION_DENIED", "FAILED_PRECONDITION", "UNAUTHENTICATED", "ALREADY_EXISTS"}
+)
+"""With a reason of the service: the same report is refused at every attempt."""
 
 
 @dataclass(frozen=True)
@@ -144,24 +151,49 @@ def _category(name: str) -> common.Category.ValueType:
 
 
 async def _send(connection: Connection, screen: Screen, draft: Draft) -> None:
-    """Sends, and shows the receipt once; also when nobody knows whether the report is in."""
+    """Sends, and shows the receipt once; also whenever the report may be in, however this ends."""
     entropy = new_entropy()
     receipt = " ".join(to_words(entropy, screen.words.language))
     reporter = ReporterClient(connection, keys_from(entropy))
     try:
         sent = await reporter.report(draft)
-    except (NotReached, Unavailable):
-        if not screen.data({"sent": None, "receipt": receipt}):
-            screen.note("maybe-sent")
-            screen.line(receipt, style="bold")
+    except BaseException as error:
+        if not surely_not_in(error):
+            hand_over(screen, {"sent": None, "receipt": receipt, "message": screen.words("maybe-sent")})
         raise
     names = [person.member.subject_name for person in draft.intake]
-    if screen.data({"sent": True, "receipt": receipt, "incident": sent.name, "handlers": names}):
+    hand_over(screen, {"sent": True, "receipt": receipt, "incident": sent.name, "handlers": names})
+    if screen.as_json:
         return
-    screen.word("report-sent", names=", ".join(names))
     screen.word("here-is-receipt")
-    screen.panel(screen.words("receipt"), receipt)
     screen.note("receipt-limits")
+    screen.word("report-sent", names=", ".join(names))
     screen.word("look-again-soon")
     for category in draft.categories:
-        screen.line(label(screen.words, common.Category.Name(category)))
+        screen.line(label(screen.words, name_of(common.Category, category)))
+
+
+def surely_not_in(error: BaseException) -> bool:
+    """Tells whether a report that ended so is in for nobody: the service itself refused it, or it never left.
+
+    The client repeats: what ends in anything else may have been taken at an earlier attempt.
+    """
+    if isinstance(error, Refused):
+        return error.code in DEFINITE_CODES and bool(error.reason)
+    return isinstance(error, CryptoError)
+
+
+def hand_over(screen: Screen, content: Mapping[str, Any]) -> None:
+    """Shows the receipt before anything else; on standard error where standard output fails."""
+    try:
+        if screen.data(content):
+            return
+        screen.panel(screen.words("receipt"), content["receipt"])
+        if message := content.get("message"):
+            screen.line(message, style="yellow")
+    except BaseException as error:
+        plain = f"{content['receipt']}\n{content.get('message', '')}".strip()
+        with contextlib.suppress(OSError, ValueError):
+            print(json.dumps(content) if screen.as_json else plain, file=sys.stderr, flush=True)
+        if not isinstance(error, Exception | SystemExit):
+            raise

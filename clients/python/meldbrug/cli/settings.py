@@ -25,7 +25,7 @@ class Settings:
     Attributes:
         addresses: `host:port` by service; empty until a command needs them.
         installation: Fingerprint of the secretariat root.
-        tls_root: PEM of the certificate authority; None for plain channels.
+        tls_root: PEM of the certificate authority; None for those that gRPC trusts.
         key_path: Where the member's keys are.
         language: Of what is shown.
         as_json: Whether to write JSON.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from meldbrug.client import MeldbrugError, Person, Text
+from meldbrug.client import MeldbrugError, Person, Text, Unopened, name_of
 from meldbrug.common.v1 import common_pb2 as common
 
 from .labels import label
@@ -17,8 +17,10 @@ def text_data(text: Text) -> dict[str, Any]:
     return {
         "section": text.section,
         "version": text.version,
-        "kind": common.Kind.Name(text.kind),
+        "kind": name_of(common.Kind, text.kind),
         "text": text.text,
+        "opens": not isinstance(text, Unopened),
+        "bytes": len(text.data),
         "byReporter": text.author.is_reporter,
         "author": member.subject_name if member else "",
         "role": held.role if held else "",
@@ -39,7 +41,7 @@ def person_data(person: Person) -> dict[str, Any]:
         "participation": person.appointment.participation,
         "appointment": person.appointment.appointment,
         "deputyOf": person.appointment.deputy_of,
-        "capacity": common.Capacity.Name(_capacity(person)),
+        "capacity": name_of(common.Capacity, _capacity(person)),
         "isSystem": person.is_system,
     }
 
@@ -58,8 +60,15 @@ def show_texts(screen: Screen, texts: list[Text]) -> None:
         screen.word("nothing-here")
     for text in texts:
         who = screen.words("reporter") if text.author.is_reporter else _name(text)
-        kind = label(screen.words, common.Kind.Name(text.kind))
-        screen.panel(f"{who} · {kind} · {moment(text.create_time)}", text.text)
+        kind = label(screen.words, name_of(common.Kind, text.kind))
+        screen.panel(f"{who} · {kind} · {moment(text.create_time)}", said_by(screen, text))
+
+
+def said_by(screen: Screen, text: Text) -> str:
+    """Returns what a section says, or in words of ours why it shows nothing: never an empty panel."""
+    if isinstance(text, Unopened):
+        return screen.words("does-not-open")
+    return screen.words("a-file", bytes=len(text.data)) if text.data else text.text
 
 
 def _name(text: Text) -> str:

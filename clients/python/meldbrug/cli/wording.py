@@ -69,8 +69,8 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "We show them once and do not keep them. Lost is lost: then you cannot reach your report any more.",
     ),
     "maybe-sent": (
-        "We weten niet of de melding is aangekomen. Bewaar deze 12 woorden en kijk straks met `meldbrug status`.",
-        "We do not know whether the report arrived. Keep these 12 words and look later with `meldbrug status`.",
+        "Het is niet zeker of je melding is aangekomen. Bewaar deze 12 woorden. Probeer ze eerst met `meldbrug status`, voordat je opnieuw meldt.",
+        "It is not certain whether your report arrived. Keep these 12 words. Try them first with `meldbrug status`, before you report again.",
     ),
     # Questions.
     "ask-receipt": ("Je 12 woorden", "Your 12 words"),
@@ -94,14 +94,14 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "Schrijf waarom delen nodig is. Alleen behandelaars lezen dit. Ctrl-D sluit af.",
         "Write why sharing is necessary. Only handlers read this. Ctrl-D ends.",
     ),
-    "ask-give": ("Mogen zij dit lezen?", "May they read this?"),
-    "ask-refuse": ("Nee zeggen?", "Say no?"),
-    "ask-withdraw": ("Terugnemen?", "Take it back?"),
+    "ask-give": ("Mag {who} dit lezen?", "May {who} read this?"),
+    "ask-refuse": ("Nee zeggen tegen {who}?", "Say no to {who}?"),
+    "ask-withdraw": ("Terugnemen van {who}?", "Take it back from {who}?"),
     "ask-withdraw-report": ("De hele melding intrekken?", "Take the whole report back?"),
-    "ask-exclude": ("Uitsluiten?", "Exclude?"),
+    "ask-exclude": ("Voorgoed uitsluiten: {who}?", "Exclude for ever: {who}?"),
     "ask-change-intake": (
-        "Wie je niet meer noemt, kan niet meer lezen. Doorgaan?",
-        "Whoever you no longer name stops reading. Go on?",
+        "Voortaan behandelen dit: {who}. Wie je niet meer noemt, kan niet meer lezen. Doorgaan?",
+        "From now on this is handled by: {who}. Whoever you no longer name stops reading. Go on?",
     ),
     "ask-accept": ("Aanvaard je deze voorwaarden?", "Do you accept these terms?"),
     "ask-decline": (
@@ -128,7 +128,17 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "De tekst is te lang: hoogstens {limit} bytes.",
         "The text is too long: at most {limit} bytes.",
     ),
+    "does-not-open": (
+        "Dit deel gaat niet open. De schrijver heeft het getekend, maar het past niet op je sleutel. Vraag het opnieuw.",
+        "This part does not open. Its writer signed it, but it does not fit your key. Ask for it again.",
+    ),
+    "a-file": ("Een bestand van {bytes} bytes, geen tekst.", "A file of {bytes} bytes, not a text."),
     "unreadable-file": ("{name} kan niet gelezen worden.", "{name} cannot be read."),
+    "unreadable-input": ("Wat je typte kan niet gelezen worden.", "What was typed cannot be read."),
+    "name-the-notice": (
+        "Er is meer dan één vraag. Noem de kennisgeving bij de naam die `meldbrug consent list` laat zien.",
+        "There is more than one request. Name the notice as `meldbrug consent list` shows it.",
+    ),
     "empty-passphrase": (
         "Een lege wachtzin beschermt niet; zeg --no-passphrase als je dat wilt.",
         "An empty passphrase protects nothing; say --no-passphrase if you want that.",
@@ -158,7 +168,7 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
     "sent": ("Verstuurd.", "Sent."),
     "kept": ("Bewaard.", "Kept."),
     "handled-by": ("Voortaan behandelen dit: {names}.", "From now on this is handled by: {names}."),
-    "excluded": ("Uitgesloten. Lezen is gestopt.", "Excluded. Reading has stopped."),
+    "excluded": ("Uitgesloten: {who}. Lezen is gestopt.", "Excluded: {who}. Reading has stopped."),
     "exclusion-limits": (
         "Uitsluiten is voorgoed. Wie twee keer is ingeschreven, telt voor de dienst als twee personen. Wat iemand al las, kan niemand terugnemen.",
         "Excluding is for ever. Somebody registered twice counts as two persons. What somebody read already, nobody can take back.",
@@ -189,16 +199,16 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
         "You can take this back at any time; then reading stops at once. What somebody read or copied, nobody can take back.",
     ),
     "only-a-part": ("Je geeft hiervan een deel.", "You give a part of this."),
-    "given": ("Toestemming gegeven. Zij zien een aankondiging.", "Consent given. They see an announcement."),
+    "given": ("Ja tegen {who}. Zij zien een aankondiging.", "Yes to {who}. They see an announcement."),
     "refused-it": (
-        "Nee. Voor ieder ander blijft het onbeantwoord.",
-        "No. For everyone else it stays unanswered.",
+        "Nee tegen {who}. Voor ieder ander blijft het onbeantwoord.",
+        "No to {who}. For everyone else it stays unanswered.",
     ),
     "withdraw-limits": (
         "Lezen stopt meteen. Wat iemand al las of kopieerde, kan niemand terugnemen; zij moeten kopieën verwijderen.",
         "Reading stops at once. What somebody read or copied, nobody can take back; they must remove copies.",
     ),
-    "withdrawn": ("Teruggenomen. Lezen is gestopt.", "Taken back. Reading has stopped."),
+    "withdrawn": ("Teruggenomen van {who}. Lezen is gestopt.", "Taken back from {who}. Reading has stopped."),
     "act-consent": ("ja", "yes"),
     "act-refusal": ("nee", "no"),
     "act-withdrawal": ("teruggenomen", "taken back"),
@@ -214,8 +224,8 @@ WORDING: Final[dict[str, tuple[str, str]]] = {
     "nothing-here": ("Er is niets.", "There is nothing."),
     # What members read.
     "proposed": (
-        "De melder is gevraagd ({notice}). Er is niets gedeeld.",
-        "The reporter was asked ({notice}). Nothing is shared.",
+        "De melder is gevraagd of {who} dit mag lezen ({notice}). Er is niets gedeeld.",
+        "The reporter was asked whether {who} may read this ({notice}). Nothing is shared.",
     ),
     "terms": ("voorwaarden {version}", "terms {version}"),
     "reader-limits": (

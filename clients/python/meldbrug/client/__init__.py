@@ -12,19 +12,30 @@ async with Connection(addresses, installation) as connection:
 from .book import Book
 from .circle import Circle, Person
 from .connection import Connection, Credentials
-from .consenting import WHOLE, Act, Consents, Preview, Yes
+from .consenting import Consents
 from .device import ServerClock, new_id, new_request_id
 from .endpoints import read_endpoints
 from .enrolling import accept_invitation
-from .errors import MeldbrugError, NotPermitted, NotReached, Refused, Stale, Unavailable, Unverified
+from .errors import (
+    DoesNotOpen,
+    MeldbrugError,
+    NotPermitted,
+    NotReached,
+    Refused,
+    Stale,
+    Unavailable,
+    Unverified,
+)
 from .handlers import Case
 from .keyfile import KeyFileError, kid_in, load_keys, save_keys
 from .member import MemberClient
+from .names import name_of
 from .notices import OpenedNotice
 from .pins import Pins
+from .previews import WHOLE, Act, Preview, Yes
 from .proposing import Decided, Proposal
 from .public import PublicClient, Terms
-from .reading import Author, Text
+from .reading import Author, Content, Text, Unopened
 from .reporter import ReporterClient
 from .reports import Draft, Seen
 
@@ -37,8 +48,10 @@ __all__ = [
     "Circle",
     "Connection",
     "Consents",
+    "Content",
     "Credentials",
     "Decided",
+    "DoesNotOpen",
     "Draft",
     "KeyFileError",
     "MeldbrugError",
@@ -59,11 +72,13 @@ __all__ = [
     "Terms",
     "Text",
     "Unavailable",
+    "Unopened",
     "Unverified",
     "Yes",
     "accept_invitation",
     "kid_in",
     "load_keys",
+    "name_of",
     "new_id",
     "new_request_id",
     "read_endpoints",

@@ -7,6 +7,7 @@ for each attempt. A clock that runs off is corrected once by the server's own ti
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -27,6 +28,8 @@ DEADLINE_S: Final = 10.0
 ATTEMPTS: Final = 5
 BACKOFF_S: Final = 0.2
 MAX_BACKOFF_S: Final = 5.0
+MAX_DOUBLINGS: Final = 16
+"""More make no wait longer, and a thousand of them no number at all."""
 MAX_MESSAGE_BYTES: Final = 4 * 1024 * 1024
 """Above every answer's own bounds; a server cannot make a client hold more."""
 TIME_MS: Final = re.compile(r"[0-9]{1,14}")
@@ -37,6 +40,8 @@ OPTIONS: Final = (
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.enable_retries", 0),
 )
+STRAIGHT: Final = (*OPTIONS, ("grpc.enable_http_proxy", 0))
+"""What is plain because it stays on this machine must not leave it through a proxy."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,7 @@ class Connection:
         *,
         clock: ServerClock | None = None,
         tls_root: bytes | None = None,
+        plaintext: bool = False,
     ) -> None:
         """Prepares channels; nothing is sent.
 
@@ -64,11 +70,22 @@ class Connection:
             addresses: `host:port` by service name (`directory`, `disclosure`, `coordination`).
             installation: The fingerprint of the secretariat root, from the user's own configuration.
             clock: The clock to correct; shared by clients of one device.
-            tls_root: PEM of the certificate authority; without it the channels are plain, for loopback only.
+            tls_root: PEM of the certificate authority. Without it channels that stay on this machine
+                (`localhost`, `127.0.0.0/8`, `::1`, Unix sockets) are plain, and those to other machines lead
+                to the authorities that gRPC trusts by itself.
+            plaintext: Whether channels to other machines are plain, too: for a network that encrypts by
+                itself. Whoever listens there sees who asks for what, and can change what is not signed.
+
+        Raises:
+            MeldbrugError: both an authority and plaintext were asked for.
         """
+        if plaintext and tls_root is not None:
+            raise MeldbrugError("a channel is plain or leads to an authority, not both")
         self.installation = installation
         self.clock = clock or ServerClock()
-        self._channels = {address: _channel(address, tls_root) for address in set(addresses.values())}
+        self._channels = {
+            address: _channel(address, tls_root, plaintext=plaintext) for address in set(addresses.values())
+        }
         self._by_service = {service: self._channels[address] for service, address in addresses.items()}
 
     async def close(self) -> None:
@@ -134,6 +151,8 @@ class Connection:
                     raise refusal from None
                 await asyncio.sleep(wait)
             else:
+                if credentials:
+                    self.clock.agree()
                 return found
 
     async def stream(
@@ -196,15 +215,31 @@ class Connection:
         return True
 
 
-def _channel(address: str, tls_root: bytes | None) -> grpc.aio.Channel:
-    if tls_root is None:
+def is_local(address: str) -> bool:
+    """Returns whether what is sent to `address` stays on this machine; False for what cannot be told."""
+    if address.startswith(("unix:", "unix-abstract:")):
+        return True
+    host = address.rpartition(":")[0]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _channel(address: str, tls_root: bytes | None, *, plaintext: bool) -> grpc.aio.Channel:
+    if tls_root is None and is_local(address):
+        return grpc.aio.insecure_channel(address, options=STRAIGHT)
+    if plaintext:
         return grpc.aio.insecure_channel(address, options=OPTIONS)
     return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(tls_root), options=OPTIONS)
 
 
 def backoff_s(attempt: int) -> float:
     """Returns how long to wait after so many attempts; spread, so that clients do not come back at once."""
-    return min(MAX_BACKOFF_S, BACKOFF_S * 2.0**attempt) * random.uniform(0.5, 1.0)
+    doubled = BACKOFF_S * 2.0 ** min(attempt, MAX_DOUBLINGS)
+    return min(MAX_BACKOFF_S, doubled) * random.uniform(0.5, 1.0)
 
 
 def _wait_s(refusal: MeldbrugError, attempt: int, *, repeat_when_exhausted: bool) -> float | None:

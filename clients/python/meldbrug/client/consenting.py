@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,80 +17,15 @@ from meldbrug.statements.v1 import statements_pb2 as said
 from .book import Book
 from .circle import Circle, Person, named
 from .device import new_id, new_request_id
-from .errors import MeldbrugError, Unverified
+from .errors import Unverified
 from .handlers import counsellor
 from .paging import every
-from .reading import Author, Content, Text, incident_of, require, spoken
+from .previews import WHOLE, Act, Preview, Yes, chosen_readers, chosen_sections, organisation_title
+from .reading import Author, Content, incident_of, require, spoken
 from .reporter import ReporterClient
 
 TEMPLATE = "notice/v1"
 """Version of how a notice is shown, to reporter and readers alike."""
-
-
-@dataclass(frozen=True)
-class Preview:
-    """A notice exactly as its readers would see it, verified.
-
-    Attributes:
-        request: What the handler asks.
-        texts: What readers would read, in their order.
-        readers: Who they are, by name and role; systems are marked.
-        organisation_title: Whose they are.
-        handler: Who asks.
-        decision: The handler's signed ground.
-    """
-
-    request: wire.ConsentRequest
-    texts: tuple[Text, ...]
-    readers: tuple[Person, ...]
-    organisation_title: str
-    handler: Author
-    decision: said.Decision
-    language: common.Language.ValueType
-    contents: tuple[Content, ...] = field(repr=False)
-
-    @property
-    def valid_until(self) -> datetime:
-        """Returns until when at the latest."""
-        return self.request.valid_until.ToDatetime(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Yes:
-    """A part of what was asked; what is left out stays as it was asked.
-
-    Attributes:
-        reader_kids: Only these readers.
-        sections: Only these sections.
-        purposes: Only these purposes.
-        valid_until: Only until then, whole seconds.
-    """
-
-    reader_kids: Sequence[str] = ()
-    sections: Sequence[str] = ()
-    purposes: Sequence[common.Purpose.ValueType] = ()
-    valid_until: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Act:
-    """One act of the reporter on a notice, as signed.
-
-    Attributes:
-        notice: `incidents/{incident}/notices/{notice}`.
-        kind: Consent, refusal or withdrawal.
-        statement: What was signed, verified.
-        create_time: When the service stored it, as the service says.
-    """
-
-    notice: str
-    kind: StatementKind
-    statement: said.Consent | said.Refusal | said.Withdrawal
-    create_time: datetime
-
-
-WHOLE = Yes()
-"""Everything that was asked."""
 
 
 class Consents:
@@ -131,11 +65,12 @@ class Consents:
         circle = Circle(answer.circle, self._reporter.installation)
         decision, handler = await self._decision(asked, book)
         contents = await self._contents(asked)
+        readers = named(circle.safety_contacts(asked.recipient), asked.reader_kids)
         return Preview(
             request=asked,
             texts=tuple(content.text for content in contents),
-            readers=tuple(named(circle.safety_contacts(asked.recipient), asked.reader_kids)),
-            organisation_title=circle.titles()[circle.organisation(asked.recipient).name],
+            readers=tuple(readers),
+            organisation_title=organisation_title(circle, asked.recipient, readers),
             handler=handler,
             decision=decision,
             language=language,
@@ -149,8 +84,9 @@ class Consents:
             MeldbrugError: the part is empty, or not a part of what was asked.
             Refused: the server refused it; the state is unchanged.
         """
-        contents = _chosen_sections(preview, part)
-        readers = _chosen_readers(preview, part)
+        contents = chosen_sections(preview, part)
+        readers = chosen_readers(preview, part)
+        await self._reporter.agree_on_time()
         purposes = list(part.purposes or preview.request.purposes)
         consent = f"consents/{new_id()}"
         wraps = [content.wrap(reader.keys, consent, purposes) for content in contents for reader in readers]
@@ -166,6 +102,7 @@ class Consents:
 
     async def refuse(self, notice: str) -> wire.ConsentRequest:
         """Says no; to everyone else it stays unanswered."""
+        await self._reporter.agree_on_time()
         refusal = said.Refusal(
             installation=self._reporter.installation,
             notice=notice,
@@ -184,6 +121,7 @@ class Consents:
         self, notice: str, *, reader_kids: Sequence[str] = (), sections: Sequence[str] = ()
     ) -> wire.ConsentRequest:
         """Takes a yes back, whole or for some readers or sections; reading has stopped when this returns."""
+        await self._reporter.agree_on_time()
         request = service.WithdrawConsentRequest(
             notice=notice,
             withdrawal=self._reporter.voice.withdrawal(incident_of(notice), notice, reader_kids, sections),
@@ -278,23 +216,3 @@ class Consents:
             preview_language=preview.language,
             sequence=self._reporter.sequence(),
         )
-
-
-def _chosen_sections(preview: Preview, part: Yes) -> list[Content]:
-    by_name = {content.header.name: content for content in preview.contents}
-    if any(name not in by_name for name in part.sections):
-        raise MeldbrugError("a section was not asked for")
-    chosen = [content for name, content in by_name.items() if not part.sections or name in part.sections]
-    if not chosen:
-        raise MeldbrugError("nothing is left to consent to")
-    return chosen
-
-
-def _chosen_readers(preview: Preview, part: Yes) -> list[Person]:
-    kids = [reader.kid for reader in preview.readers]
-    if any(kid not in kids for kid in part.reader_kids):
-        raise MeldbrugError("a reader was not asked for")
-    chosen = [reader for reader in preview.readers if not part.reader_kids or reader.kid in part.reader_kids]
-    if not chosen:
-        raise MeldbrugError("nobody is left to consent to")
-    return chosen

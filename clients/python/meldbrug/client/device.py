@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from meldbrug.crypto.tokens import CLOCK_SKEW_S
+
 
 def device_now() -> datetime:
     """Returns the device's time; the one place of the client that asks for it."""
@@ -38,14 +40,31 @@ class ServerClock:
         self._now = now
         self._offset = timedelta()
         self._last = 0
+        self._agreed: tuple[datetime, float] | None = None
 
     def now(self) -> datetime:
         """Returns the corrected time."""
         return self._now() + self._offset
 
+    @property
+    def is_agreed(self) -> bool:
+        """Returns whether the server took this clock's time, and the device's clock was not set since."""
+        if self._agreed is None:
+            return False
+        moment, elapsed = self._agreed
+        jumped = (self._now() - moment).total_seconds() - (elapsed_s() - elapsed)
+        return abs(jumped) < CLOCK_SKEW_S
+
+    def agree(self) -> None:
+        """Remembers that the server takes this clock's time now."""
+        self._agreed = self._now(), elapsed_s()
+
     def correct(self, server_time_ms: int) -> None:
         """Takes the server's time for now."""
         self._offset = datetime.fromtimestamp(server_time_ms / 1000, UTC) - self._now()
+        # What was signed further ahead than any token is taken was refused, and so would be what follows it.
+        self._last = min(self._last, server_time_ms + CLOCK_SKEW_S * 1000)
+        self.agree()
 
     def sequence(self) -> int:
         """Returns the corrected time in milliseconds, strictly above what was returned before."""

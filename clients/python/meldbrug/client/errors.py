@@ -6,6 +6,7 @@ MeldbrugError
 │   ├── Unavailable    nothing happened, or nobody knows; come back later
 │   └── Stale          the resource changed since it was read
 ├── Unverified         what was served does not verify: nothing of it may be shown or sealed to
+│   └── DoesNotOpen    its author signed it, but it does not open for these keys
 └── NotReached         no answer within the deadline
 """
 
@@ -17,6 +18,8 @@ from dataclasses import dataclass, field
 import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from .names import name_of
 
 DOMAIN = "meldbrug"
 
@@ -32,6 +35,14 @@ class Unverified(MeldbrugError):
         """Keeps the name of the check that failed."""
         super().__init__(f"does not verify: {what}")
         self.what = what
+
+
+class DoesNotOpen(Unverified):
+    """A section is as its author signed it, but the wrap or the content does not open for these keys."""
+
+    def __init__(self) -> None:
+        """Says nothing of the content."""
+        super().__init__("content")
 
 
 class NotReached(MeldbrugError):
@@ -95,7 +106,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> MeldbrugError:
         has_retry |= detail.Unpack(retry)
         detail.Unpack(bad)
         detail.Unpack(info)
-    code = code_pb2.Code.Name(status.code)
+    code = name_of(code_pb2.Code, status.code)
     return _CLASSES.get(code, Refused)(
         code=code,
         reason=info.reason if info.domain == DOMAIN else "",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import MeldbrugError
@@ -46,6 +49,28 @@ def write_private(path: Path, content: bytes, *, replace: bool) -> None:
         raise MeldbrugError(f"{path.name} exists already") from None
     except OSError as error:
         raise MeldbrugError(f"{path.name} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keeps other processes of this device from changing a file between what is read and what is written.
+
+    The lock is on a file beside it: the file itself is exchanged for another each time it is written.
+
+    Raises:
+        MeldbrugError: the folder cannot be written.
+    """
+    beside = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise MeldbrugError(f"{beside.name} cannot be written: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _place(written: Path, path: Path, *, replace: bool) -> None:

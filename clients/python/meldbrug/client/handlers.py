@@ -12,6 +12,7 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as wire
 from meldbrug.statements.v1 import statements_pb2 as said
 
 from .book import Book
+from .circle import Circle
 from .errors import Unverified
 from .reading import Author, require, spoken
 
@@ -84,6 +85,17 @@ def counsellor(book: Book, kid: str, participations: Sequence[str]) -> Author:
         except Unverified as error:
             failed = error
     raise failed
+
+
+def writers(kids: Iterable[str], book: Book, intake: said.Intake, circle: Circle | None = None) -> Authors:
+    """Returns whose keys wrote: counsellors of the intake, and of the circle for those who left the intake.
+
+    Raises:
+        Unverified: one of them is no such counsellor.
+    """
+    participations = [handler.participation for handler in intake.handlers]
+    participations += [part.name for part in circle.served.participations] if circle else []
+    return {kid: (counsellor(book, kid, participations), book.keys(kid)) for kid in kids}
 
 
 def _handler(intake: said.Intake, book: Book, kid: str) -> Author:

@@ -20,12 +20,11 @@ from .circle import Circle
 from .connection import M
 from .device import new_id, new_request_id
 from .errors import MeldbrugError
-from .handlers import Authors, Case, counsellor, handlers_of, verified_intake
-from .paging import every
+from .handlers import Authors, Case, handlers_of, verified_intake, writers
+from .paging import every, in_turns
 from .pins import Pins
 from .proposing import Decided, Proposal, Proposing
-from .reading import Content, Reader, Text, incident_of, keys_of, require
-from .reporter import SECTIONS_AT_A_TIME
+from .reading import Content, Reader, Text, Unopened, all_open, incident_of, keys_of, require, texts_of
 from .sealing import once, seal
 from .session import Session, on_latest
 
@@ -147,12 +146,14 @@ class Handling:
     async def read(self, incident: str, sections: Sequence[str] | None = None) -> list[Text]:
         """Opens sections, all of them unless some are named; each opening is recorded for the reporter.
 
+        One that its author sealed wrongly is among them as `Unopened`.
+
         Raises:
             Unverified: a text is not what it says; nothing is shown.
         """
         if sections is None:
             sections = [header.name async for header in self.headers(incident)]
-        return [content.text for content in await self.contents(incident, sections)]
+        return texts_of(await self._looked_at(incident, sections))
 
     async def mailbox(self, incident: str) -> list[Text]:
         """Returns the messages between reporter and handlers, oldest first."""
@@ -225,13 +226,17 @@ class Handling:
             yield notice
 
     async def contents(self, incident: str, sections: Sequence[str]) -> list[Content]:
-        """Opens and verifies sections, in the order asked for."""
-        contents: list[Content] = []
-        for start in range(0, len(sections), SECTIONS_AT_A_TIME):
-            contents += await self._opened(incident, sections[start : start + SECTIONS_AT_A_TIME])
-        return contents
+        """Opens and verifies sections, in the order asked for.
 
-    async def _opened(self, incident: str, sections: Sequence[str]) -> list[Content]:
+        Raises:
+            Unverified: one of them is not what it says, or does not open.
+        """
+        return all_open(await self._looked_at(incident, sections))
+
+    async def _looked_at(self, incident: str, sections: Sequence[str]) -> list[Content | Unopened]:
+        return await in_turns(sections, functools.partial(self._opened, incident))
+
+    async def _opened(self, incident: str, sections: Sequence[str]) -> list[Content | Unopened]:
         request = service.HandlerServiceOpenSectionsRequest(
             incident=incident, sections=sections, request_id=new_request_id()
         )
@@ -241,7 +246,7 @@ class Handling:
         intake = self._seen_intake(answer.intake, reporter, incident)
         authors = await self._authors(intake, answer, reporter)
         reader = Reader(self._session.eyes, reporter, incident, (), authors)
-        return [reader.content(opened, incident) for opened in answer.sections]
+        return [reader.look(opened, incident) for opened in answer.sections]
 
     async def _authors(
         self, intake: said.Intake, answer: service.HandlerServiceOpenSectionsResponse, reporter: PublicKeys
@@ -250,11 +255,9 @@ class Handling:
         kids = {opened.header.author_kid for opened in answer.sections} - {reporter.kid}
         book = await self._session.look_up({self._session.kid, *kids, *(h.kid for h in intake.handlers)})
         handlers_of(intake, book, [self._session.kid])
-        participations = [handler.participation for handler in intake.handlers]
-        if intake.production and any(kid not in {h.kid for h in intake.handlers} for kid in kids):
-            circle = await self._session.circle(intake.production)
-            participations += [part.name for part in circle.served.participations]
-        return {kid: (counsellor(book, kid, participations), book.keys(kid)) for kid in kids}
+        left = kids - {handler.kid for handler in intake.handlers}
+        circle = await self._session.circle(intake.production) if intake.production and left else None
+        return writers(kids, book, intake, circle)
 
     def _seen_intake(self, signed: common.Signed, reporter: PublicKeys, incident: str) -> said.Intake:
         intake = verified_intake(signed, reporter, self._session.installation, incident)

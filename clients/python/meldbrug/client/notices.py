@@ -142,7 +142,7 @@ def _promised(
     """Returns the digest of each section's wrap for these eyes, by the consent or re-wraps from it."""
     if eyes.kid in consent.reader_kids:
         return {wrap.section: wrap.wrap_digest for wrap in consent.wraps if wrap.reader_kid == eyes.kid}
-    handed = handed_over(rewraps, consent.consent, consent.reader_kids, eyes, book)
+    handed = _handed_over(rewraps, consent, eyes, book)
     commitments = {(ref.section, ref.version): ref.commitment for ref in consent.sections}
     require(
         all(commitments.get((item.section, item.version)) == item.commitment for item in handed), "re-wrap"
@@ -150,15 +150,16 @@ def _promised(
     return {item.section: item.wrap_digest for item in handed}
 
 
-def handed_over(
-    rewraps: Sequence[common.Signed], grant: str, first: Sequence[str], eyes: Eyes, book: Book
+def _handed_over(
+    rewraps: Sequence[common.Signed], consent: said.Consent, eyes: Eyes, book: Book
 ) -> list[said.Rewrap.Item]:
     """Returns what re-wraps hand to these eyes, each step signed by the key before it.
 
     Raises:
-        Unverified: no unbroken line leads from `first` to these eyes.
+        Unverified: no unbroken line leads from the readers consented to to these eyes.
     """
-    reached, handed = set(first), dict[str, list[said.Rewrap.Item]]()
+    right = (eyes.installation, consent.incident, consent.consent)
+    reached, handed = set(consent.reader_kids), dict[str, list[said.Rewrap.Item]]()
     for signed in rewraps:
         try:
             claimed = statements.parse(StatementKind.REWRAP, signed, said.Rewrap)
@@ -166,7 +167,7 @@ def handed_over(
             raise Unverified("re-wrap") from error
         require(claimed.old_kid in reached, "re-wrap by another")
         step = spoken(StatementKind.REWRAP, signed, book.keys(claimed.old_kid), said.Rewrap)
-        require((step.installation, step.grant) == (eyes.installation, grant), "re-wrap of another grant")
+        require((step.installation, step.incident, step.grant) == right, "re-wrap of another grant")
         reached.add(step.new_kid)
         handed.setdefault(step.new_kid, []).extend(step.items)
     require(eyes.kid in handed, "reader")

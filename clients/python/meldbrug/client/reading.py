@@ -1,11 +1,14 @@
 """What is checked before a text is shown: who wrote it, that it is whole, and by whose yes it is read.
 
 Three doors, one core. Nothing is returned unless every section of the answer verified; no check is optional.
+A mailbox or a case names a section that is as its author signed it but does not open, and goes on with the
+others: else one author who seals wrongly closes it for ever, and a server that exchanges a wrap could as well
+have left the section out. A notice or a preview is whole or not at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -19,13 +22,14 @@ from meldbrug.crypto import (
     open_section,
     statements,
     unwrap_key,
+    verify_sealed,
 )
 from meldbrug.crypto.chains import VerifiedAppointment, VerifiedMember
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.disclosure.v1 import disclosure_pb2 as wire
 from meldbrug.statements.v1 import statements_pb2 as said
 
-from .errors import Unverified
+from .errors import DoesNotOpen, Unverified
 from .sealing import wrap_for
 
 
@@ -47,9 +51,10 @@ class Text:
         section: `incidents/{incident}/sections/{section}`.
         version: Counted from 1.
         kind: Number of the `Kind`.
-        text: What it says.
+        text: What it says; empty when it is no text.
         author: Who wrote it.
         create_time: When the service stored it, as the service says.
+        data: What evidence holds that is no text, a picture for instance; empty for every text.
     """
 
     section: str
@@ -58,6 +63,12 @@ class Text:
     text: str
     author: Author
     create_time: datetime
+    data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True)
+class Unopened(Text):
+    """A section that its author signed but that does not open for these eyes; `text` and `data` are empty."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,25 @@ class Content:
     def wrap(self, reader: PublicKeys, grant: str, purposes: Sequence[int]) -> wire.Wrap:
         """Returns the content key sealed to `reader` under a grant."""
         return wrap_for(reader, self.cek, self.context, grant, purposes)
+
+
+def texts_of(items: Iterable[Content | Unopened]) -> list[Text]:
+    """Returns what is shown of each, in their order."""
+    return [item.text if isinstance(item, Content) else item for item in items]
+
+
+def all_open(items: Iterable[Content | Unopened]) -> list[Content]:
+    """Returns the contents.
+
+    Raises:
+        DoesNotOpen: one of them did not open.
+    """
+    contents = []
+    for item in items:
+        if not isinstance(item, Content):
+            raise DoesNotOpen
+        contents.append(item)
+    return contents
 
 
 @dataclass(frozen=True)
@@ -161,6 +191,18 @@ class Reader:
 
         Raises:
             Unverified: place, author, text or key is not what it says.
+            DoesNotOpen: it is as its author signed it, but does not open for these eyes.
+        """
+        found = self.look(opened, incident)
+        if isinstance(found, Unopened):
+            raise DoesNotOpen
+        return found
+
+    def look(self, opened: wire.OpenedSection, incident: str) -> Content | Unopened:
+        """Returns one section with its content key, or that it does not open.
+
+        Raises:
+            Unverified: place, author or text is not what it says.
         """
         header = opened.header
         require(incident_of(header.name) == incident, "section of another incident")
@@ -174,31 +216,48 @@ class Reader:
         require(opened.wrap.reader_kid == self._eyes.kid, "wrap of another reader")
         author, keys = self._authors[header.author_kid]
         context = SectionContext(self._eyes.installation, incident, header.name, header.version, header.kind)
-        cek, plain = self._plain(opened, keys, context)
-        text = Text(
-            section=header.name,
-            version=header.version,
-            kind=header.kind,
-            text=plain,
-            author=author,
-            create_time=header.create_time.ToDatetime(tzinfo=UTC),
-        )
-        return Content(text, header, context, cek)
-
-    def _plain(
-        self, opened: wire.OpenedSection, author: PublicKeys, context: SectionContext
-    ) -> tuple[bytes, str]:
-        header = opened.header
-        sealed = SealedSection(
-            ciphertext=opened.ciphertext,
-            digest=header.digest,
-            commitment=header.commitment,
-            author_kid=header.author_kid,
-            author_signature=header.author_signature,
-            reporter_kid=header.reporter_kid,
-        )
+        sealed = _signed(opened, context, keys)
+        stored = header.create_time.ToDatetime(tzinfo=UTC)
         try:
             cek = unwrap_key(opened.wrap.wrap, self._eyes.keys, context, self._grant, self._purposes)
-            return cek, open_section(context, sealed, cek, author).decode()
-        except (CryptoError, UnicodeDecodeError) as error:
-            raise Unverified("content") from error
+            text, data = _told(open_section(context, sealed, cek, keys), header.kind)
+        except (CryptoError, UnicodeDecodeError):
+            return Unopened(header.name, header.version, header.kind, "", author, stored)
+        shown = Text(header.name, header.version, header.kind, text, author, stored, data)
+        return Content(shown, header, context, cek)
+
+
+def _signed(opened: wire.OpenedSection, context: SectionContext, author: PublicKeys) -> SealedSection:
+    """Returns the section as its author signed it.
+
+    Raises:
+        Unverified: the ciphertext or anything about it is not what the author signed.
+    """
+    header = opened.header
+    sealed = SealedSection(
+        ciphertext=opened.ciphertext,
+        digest=header.digest,
+        commitment=header.commitment,
+        author_kid=header.author_kid,
+        author_signature=header.author_signature,
+        reporter_kid=header.reporter_kid,
+    )
+    try:
+        verify_sealed(context, sealed, author)
+    except CryptoError as error:
+        raise Unverified("content") from error
+    return sealed
+
+
+def _told(content: bytes, kind: int) -> tuple[str, bytes]:
+    """Returns a content as text, or as the bytes that evidence alone may be.
+
+    Raises:
+        UnicodeDecodeError: it should be text, and is none.
+    """
+    try:
+        return content.decode(), b""
+    except UnicodeDecodeError:
+        if kind != common.KIND_EVIDENCE:
+            raise
+        return "", content

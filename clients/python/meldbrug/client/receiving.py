@@ -54,19 +54,25 @@ class Receiving:
         Raises:
             Refused: the server refused for good: the key ended, or the token is of another list.
         """
-        failures = 0
+        failures, corrected = 0, False
         while True:
             try:
                 async for message in self._stream(resume_token):
-                    failures = 0
+                    failures, corrected = 0, False
                     resume_token = message.resume_token or resume_token
                     if message.HasField("notice"):
                         yield message.notice
             except MeldbrugError as error:
-                if not _comes_back(error, failures):
+                # The refusal itself corrected the clock: once in a row is enough, whatever failed before it.
+                is_clock = isinstance(error, Refused) and error.reason == "TOKEN_STALE"
+                if not (_comes_back(error) or (is_clock and not corrected)):
                     raise
-                failures += 1
-                await asyncio.sleep(backoff_s(failures))
+                corrected = is_clock
+            else:
+                corrected = False
+            # A stream that only ended is reopened after a pause too: one that ends at once would spin.
+            failures += 1
+            await asyncio.sleep(backoff_s(failures))
 
     async def stub(self, notice: str) -> coordination_pb2.Stub:
         """Returns a notice's stub, or its tombstone."""
@@ -188,10 +194,8 @@ def _kids(answer: service.OpenSectionsResponse, own: str) -> set[str]:
     return {own, decision.handler_kid, *authors, *(step.old_kid for step in rewraps)}
 
 
-def _comes_back(error: MeldbrugError, failures: int) -> bool:
+def _comes_back(error: MeldbrugError) -> bool:
     """Tells whether a broken stream is worth another one."""
     if isinstance(error, Refused):
-        # The clock was corrected by the refusal itself: once is enough.
-        is_clock = error.reason == "TOKEN_STALE" and failures == 0
-        return is_clock or error.code in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "INTERNAL"}
+        return error.code in {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "INTERNAL"}
     return isinstance(error, NotReached)

@@ -5,6 +5,8 @@ The receipt's keys are all the authority there is. Texts are sealed here; what c
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
@@ -22,11 +24,12 @@ from .book import Book
 from .circle import Circle, Person
 from .connection import Connection, Credentials, M
 from .device import new_id, new_request_id
-from .handlers import Authors, Handlers, counsellor, handlers_of, verified_intake
-from .paging import every
+from .errors import Refused
+from .handlers import Authors, Handlers, handlers_of, verified_intake, writers
+from .paging import every, in_turns
 from .pins import Pins
-from .reading import Content, Eyes, Reader, Text, require
-from .reports import Draft, Seen, seen_by
+from .reading import Content, Eyes, Reader, Text, Unopened, all_open, require, texts_of
+from .reports import Draft, Seen, seen_by, submission
 from .sealing import seal
 from .speaking import Voice
 
@@ -34,7 +37,6 @@ DISCLOSURE = "/meldbrug.disclosure.v1.ReporterService/"
 COORDINATION = "/meldbrug.coordination.v1.ReporterService/"
 REPORT_WITHIN_S = 120.0
 """How long a report is repeated with the same request id until it is in."""
-SECTIONS_AT_A_TIME = 8
 
 
 class ReporterClient:
@@ -86,21 +88,24 @@ class ReporterClient:
         Raises:
             Refused: the server refused it; nothing was stored.
         """
-        incident = f"incidents/{new_id()}"
-        readers = [self._keys.public, *(person.keys for person in draft.intake)]
-        request = service.SubmitReportRequest(
-            incident=incident,
-            intake=self.voice.intake(incident, draft.production, draft.intake),
-            sections=[self._sealed(incident, kind, text, readers) for kind, text in draft.texts.items()],
-            categories=draft.categories,
-            language=draft.language,
-            request_id=new_request_id(),
-        )
-        if draft.excluded_subjects or draft.excluded_organisations:
-            exclusion = self.voice.exclusion(incident, draft.excluded_subjects, draft.excluded_organisations)
-            request.exclusion.CopyFrom(exclusion)
+        await self.agree_on_time(patient=True)
+        request = submission(draft, self._keys, self.installation, self.voice)
         answer = await self.call("SubmitReport", request, service.SubmitReportResponse, patient=True)
         return answer.report
+
+    async def agree_on_time(self, *, patient: bool = False) -> None:
+        """Lets the server tell the time before something is signed, unless it takes this clock's already.
+
+        A statement carries its time and is repeated as it is: signed by a clock that is off it would be
+        refused however often it came, though the first refusal corrected the clock.
+        """
+        if self._connection.clock.is_agreed:
+            return
+        # Who reports has no report to look at yet, and a server too full to look may still take what follows.
+        with contextlib.suppress(Refused):
+            await self.call(
+                "GetReport", service.GetReportRequest(), service.GetReportResponse, patient=patient
+            )
 
     async def find(self) -> wire.Report:
         """Returns the report of this receipt.
@@ -140,7 +145,8 @@ class ReporterClient:
         """
         report = await self.find()
         handlers = await self._handlers(report)
-        section = self._sealed(report.name, kind, text, [self._keys.public, *handlers.keys])
+        name, readers = f"{report.name}/sections/{new_id()}", [self._keys.public, *handlers.keys]
+        section = seal(self._keys, self.installation, name, kind, text, self.kid, readers)
         request = service.PutSectionRequest(section=section, request_id=new_request_id())
         answer = await self.call("PutSection", request, service.PutSectionResponse)
         return answer.section
@@ -159,10 +165,12 @@ class ReporterClient:
     async def read(self, sections: Sequence[str]) -> list[Text]:
         """Opens sections of the reporter's own incident; each opening is recorded.
 
+        One that its author sealed wrongly is among them as `Unopened`.
+
         Raises:
             Unverified: a text is not what it says; nothing is shown.
         """
-        return [content.text for content in await self.contents(sections)]
+        return texts_of(await self._looked_at(sections))
 
     async def mailbox(self) -> list[Text]:
         """Returns the messages between reporter and handlers, oldest first."""
@@ -174,13 +182,12 @@ class ReporterClient:
 
         Args:
             people: Who handles from now on, verified people from `circle()`.
-            shared: Earlier sections that those who join may read.
+            shared: Earlier sections that those who join may read; one that does not open cannot be shared.
         """
         report = await self.find()
         joining = [person.keys for person in people if person.kid not in report.handler_kids]
-        wraps = [
-            content.wrap(keys, report.name, ()) for content in await self.contents(shared) for keys in joining
-        ]
+        contents = [item for item in await self._looked_at(shared) if isinstance(item, Content)]
+        wraps = [content.wrap(keys, report.name, ()) for content in contents for keys in joining]
         request = service.ChangeIntakeRequest(
             incident=report.name,
             intake=self.voice.intake(report.name, report.production, people),
@@ -231,25 +238,21 @@ class ReporterClient:
         ):
             yield seen
 
-    def _sealed(
-        self, incident: str, kind: common.Kind.ValueType, text: str, readers: Sequence[PublicKeys]
-    ) -> wire.NewSection:
-        name = f"{incident}/sections/{new_id()}"
-        return seal(self._keys, self.installation, name, kind, text, self.kid, readers)
-
     async def contents(self, sections: Sequence[str]) -> list[Content]:
-        """Opens and verifies sections, keeping their content keys for handing them on."""
+        """Opens and verifies sections, keeping their content keys for handing them on.
+
+        Raises:
+            Unverified: one of them is not what it says, or does not open.
+        """
+        return all_open(await self._looked_at(sections))
+
+    async def _looked_at(self, sections: Sequence[str]) -> list[Content | Unopened]:
         report = await self.find()
-        opened: list[wire.OpenedSection] = []
-        for start in range(0, len(sections), SECTIONS_AT_A_TIME):
-            asked = sections[start : start + SECTIONS_AT_A_TIME]
-            found = await self._opened(report.name, asked)
-            require([section.header.name for section in found] == list(asked), "sections")
-            opened.extend(found)
+        opened = await in_turns(sections, functools.partial(self._opened, report.name))
         others = {section.header.author_kid for section in opened} - {self.kid}
         authors = await self._known_author(report, others) if others else {}
         reader = Reader(self._eyes, self._keys.public, report.name, (), authors)
-        return [reader.content(section, report.name) for section in opened]
+        return [reader.look(section, report.name) for section in opened]
 
     async def _authors(self, report: wire.Report) -> tuple[Book, Circle]:
         answer = await self._circle(report.name)
@@ -263,9 +266,7 @@ class ReporterClient:
     async def _known_author(self, report: wire.Report, kids: set[str]) -> Authors:
         """Returns who wrote: counsellors of this circle, those included who have left the intake since."""
         book, circle = await self._authors(report)
-        participations = [handler.participation for handler in self._signed_intake(report).handlers]
-        participations += [part.name for part in circle.served.participations]
-        return {kid: (counsellor(book, kid, participations), book.keys(kid)) for kid in kids}
+        return writers(kids, book, self._signed_intake(report), circle)
 
     def _signed_intake(self, report: wire.Report) -> said.Intake:
         """Returns the newest intake; going back to an older one than was seen is refused."""
@@ -278,6 +279,7 @@ class ReporterClient:
             incident=incident, sections=sections, request_id=new_request_id()
         )
         answer = await self.call("OpenSections", request, service.ReporterServiceOpenSectionsResponse)
+        require([section.header.name for section in answer.sections] == list(sections), "sections")
         return list(answer.sections)
 
     async def _circle(self, incident: str) -> service.GetCircleResponse:

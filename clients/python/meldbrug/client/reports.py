@@ -6,12 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from meldbrug.common.v1 import common_pb2 as common
+from meldbrug.crypto import SecretKeys
 from meldbrug.crypto.chains import VerifiedMember
 from meldbrug.disclosure.v1 import disclosure_pb2 as wire
+from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 
 from .book import Book
 from .circle import Person
+from .device import new_id, new_request_id
 from .reading import require
+from .sealing import seal
+from .speaking import Voice
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,30 @@ class Draft:
     language: common.Language.ValueType = common.LANGUAGE_NL
     excluded_subjects: Sequence[str] = ()
     excluded_organisations: Sequence[str] = ()
+
+
+def submission(
+    draft: Draft, keys: SecretKeys, installation: str, voice: Voice
+) -> service.SubmitReportRequest:
+    """Returns a draft sealed and signed, as a new incident of the reporter with these keys."""
+    incident = f"incidents/{new_id()}"
+    readers = [keys.public, *(person.keys for person in draft.intake)]
+    sections = [
+        seal(keys, installation, f"{incident}/sections/{new_id()}", kind, text, keys.kid, readers)
+        for kind, text in draft.texts.items()
+    ]
+    request = service.SubmitReportRequest(
+        incident=incident,
+        intake=voice.intake(incident, draft.production, draft.intake),
+        sections=sections,
+        categories=draft.categories,
+        language=draft.language,
+        request_id=new_request_id(),
+    )
+    if draft.excluded_subjects or draft.excluded_organisations:
+        exclusion = voice.exclusion(incident, draft.excluded_subjects, draft.excluded_organisations)
+        request.exclusion.CopyFrom(exclusion)
+    return request
 
 
 @dataclass(frozen=True)
