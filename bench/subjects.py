@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import grpc
+from google.protobuf.message import Message
 from openfga_sdk import ClientConfiguration, CreateStoreRequest
 from openfga_sdk.credentials import CredentialConfiguration, Credentials
 from openfga_sdk.models import WriteAuthorizationModelRequest
@@ -71,35 +73,67 @@ class Engine:
         """Closes the channel."""
         await self._channel.close()
 
-    def check(
-        self, name: str, store_id: str, model_id: str, relation: str, user: str, notice: str
-    ) -> Subject:
-        """Returns the check of one relation of a notice."""
+    def one(self, kinds: Sequence[Kind.ValueType], user: str, notice: str) -> Subject:
+        """Returns what an opening of `kinds` asks: one check, whatever their number."""
+        context = {**_asked(), "requested": [kind_name(kind) for kind in kinds]}
         request = wire.CheckRequest(
-            store_id=store_id,
-            authorization_model_id=model_id,
-            tuple_key=wire.CheckRequestTupleKey(user=user, relation=relation, object=notice),
-            context=_struct(
-                {
-                    "current_time": timestamp(datetime.now(UTC)),
-                    "purpose": "PROTECT_PEOPLE",
-                    **(
-                        {}
-                        if relation != "can_open"
-                        else {"requested": [kind_name(k) for k in FOUR_KINDS[:1]]}
-                    ),
-                }
-            ),
+            store_id=self._endpoints.openfga_store_id,
+            authorization_model_id=self._endpoints.openfga_model_id,
+            tuple_key=wire.CheckRequestTupleKey(user=user, relation="can_open", object=notice),
+            context=_struct(context),
             consistency=wire.HIGHER_CONSISTENCY,
         )
+        name = f"(b) bare check, {len(kinds)} kind{'s' * (len(kinds) > 1)}"
+        return self._subject(name, "Check", request, wire.CheckResponse, lambda answer: answer.allowed)
+
+    def each(self, kinds: Sequence[Kind.ValueType], user: str, *union: *tuple[str, str, str]) -> Subject:
+        """Returns what an opening of `kinds` would ask the model of `union()`: a check each, in one batch."""
+        return self._single(kinds[0], user, *union) if len(kinds) == 1 else self._batch(kinds, user, *union)
+
+    def _single(self, kind: Kind.ValueType, user: str, store_id: str, model_id: str, notice: str) -> Subject:
+        request = wire.CheckRequest(
+            store_id=store_id,
+            tuple_key=_key_of(kind, user, notice),
+            authorization_model_id=model_id,
+            context=_struct(_asked()),
+            consistency=wire.HIGHER_CONSISTENCY,
+        )
+        name = "(b0) union, 1 kind"
+        return self._subject(name, "Check", request, wire.CheckResponse, lambda answer: answer.allowed)
+
+    def _batch(
+        self, kinds: Sequence[Kind.ValueType], user: str, store_id: str, model_id: str, notice: str
+    ) -> Subject:
+        items = [
+            wire.BatchCheckItem(
+                tuple_key=_key_of(kind, user, notice), context=_struct(_asked()), correlation_id=str(kind)
+            )
+            for kind in kinds
+        ]
+        request = wire.BatchCheckRequest(
+            store_id=store_id,
+            checks=items,
+            authorization_model_id=model_id,
+            consistency=wire.HIGHER_CONSISTENCY,
+        )
+        name = f"(b0) union, {len(kinds)} kinds"
+        return self._subject(name, "BatchCheck", request, wire.BatchCheckResponse, _all_allowed)
+
+    def _subject(
+        self,
+        name: str,
+        method_name: str,
+        request: Message,
+        response: type[Message],
+        is_allowed: Callable[[Any], bool],
+    ) -> Subject:
         body = request.SerializeToString()
-        method: grpc.aio.UnaryUnaryMultiCallable[bytes, wire.CheckResponse] = self._channel.unary_unary(
-            SERVICE + "Check", response_deserializer=wire.CheckResponse.FromString
+        method: grpc.aio.UnaryUnaryMultiCallable[bytes, Message] = self._channel.unary_unary(
+            SERVICE + method_name, response_deserializer=response.FromString
         )
 
         async def ask() -> None:
-            answer = await method(body, timeout=DEADLINE_S, metadata=self._metadata)
-            if not answer.allowed:
+            if not is_allowed(await method(body, timeout=DEADLINE_S, metadata=self._metadata)):
                 raise RuntimeError(f"{name}: the check is denied, so it is not the one that an opening asks")
 
         return Subject(name, lambda count: [ask] * count, per_s=6_000)
@@ -153,6 +187,18 @@ class Engine:
             client.set_store_id(store_id)
             model = WriteAuthorizationModelRequest(**json.loads(union_json()))  # type: ignore[no-untyped-call]  # as above
             return store_id, client.write_authorization_model(model).authorization_model_id
+
+
+def _key_of(kind: Kind.ValueType, user: str, notice: str) -> wire.CheckRequestTupleKey:
+    return wire.CheckRequestTupleKey(user=user, relation=f"can_open_{kind_name(kind).lower()}", object=notice)
+
+
+def _all_allowed(answer: wire.BatchCheckResponse) -> bool:
+    return bool(answer.result) and all(result.allowed for result in answer.result.values())
+
+
+def _asked() -> dict[str, object]:
+    return {"current_time": timestamp(datetime.now(UTC)), "purpose": "PROTECT_PEOPLE"}
 
 
 def union_json() -> str:
