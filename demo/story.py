@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from demo import texts
 from demo.narration import Narrator, StoryBroken
 from demo.seed import Sector
+from meldbrug.cli.labels import CATEGORIES, label
+from meldbrug.cli.words import Words
 from meldbrug.client import (
     Circle,
     Connection,
@@ -30,6 +32,7 @@ from meldbrug.client import (
     Yes,
 )
 from meldbrug.common.v1.common_pb2 import (
+    CATEGORY_DISCRIMINATION,
     CATEGORY_SEXUAL_HARASSMENT_AND_INTIMIDATION,
     GROUND_REPORTER_CONSENT,
     INCIDENT_STATE_ASSESSING,
@@ -44,6 +47,7 @@ from meldbrug.common.v1.common_pb2 import (
     PURPOSE_COORDINATE_FOLLOW_UP,
     PURPOSE_INFORM,
     PURPOSE_PROTECT_PEOPLE,
+    Category,
     Kind,
     NoticeState,
     OpeningCapacity,
@@ -145,6 +149,8 @@ class Story:
             language=LANGUAGE_NL,
             excluded_subjects=[accused.member.subject],
         )
+        columns = ("", "what it was, of the covenant's five", "in Dutch")
+        self._say.table("The reporter", columns, the_covenants_five(draft.categories))
         report = await self._reporter.report(draft)
         self.told.incident = report.name
         self._say.tell(
@@ -335,7 +341,10 @@ class Story:
         entropy = new_entropy()
         bystander = ReporterClient(await self._connection(), keys_from(entropy))
         draft = Draft(
-            texts={KIND_ACCOUNT: texts.STANDING_ENTRY_EN}, intake=circle.independent(), language=LANGUAGE_EN
+            texts={KIND_ACCOUNT: texts.STANDING_ENTRY_EN},
+            intake=circle.independent(),
+            categories=[CATEGORY_DISCRIMINATION],
+            language=LANGUAGE_EN,
         )
         report = await bystander.report(draft)
         self._say.tell(
@@ -346,6 +355,11 @@ class Story:
         cases = await self._cases(point)
         self._say.expect(
             "The independent point has the case; nobody else does.", holds=cases == [report.name]
+        )
+        received = await point.handler.report(report.name)
+        self._say.expect(
+            "It sees what the bystander ticked: discrimination.",
+            holds=list(received.report.categories) == [CATEGORY_DISCRIMINATION],
         )
 
     async def _inbox(self, member: MemberClient) -> list[Stub]:
@@ -394,6 +408,12 @@ def who_takes_part(circle: Circle) -> list[tuple[str, str, str]]:
         for p in circle.safety_contacts()
     ]
     return counsellors + contacts
+
+
+def the_covenants_five(ticked: Sequence[Category.ValueType]) -> list[tuple[str, str, str]]:
+    """Returns a row for each category of the covenant, in its order, with a tick where it is chosen."""
+    names = [(Category.Name(category), "✓" if category in ticked else "") for category in CATEGORIES.values()]
+    return [(tick, label(Words("en"), name), label(Words("nl"), name)) for name, tick in names]
 
 
 def who_would_read(preview: Preview) -> list[tuple[str, str, str, str]]:

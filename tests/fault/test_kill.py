@@ -7,22 +7,25 @@ id has one effect, however often it comes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
 
-from meldbrug.client import Consents, Draft, MemberClient, NotPermitted
+from meldbrug.client import Consents, Draft, MemberClient, NotPermitted, accept_invitation
 from meldbrug.client.errors import MeldbrugError
 from meldbrug.common.v1.common_pb2 import (
     CAPACITY_SAFETY_CONTACT,
+    INCIDENT_STATE_RECEIVED,
+    INCIDENT_STATE_WITHDRAWN,
     NOTICE_STATE_CONSENT_PENDING,
     PURPOSE_INFORM,
+    SUBJECT_KIND_PERSON,
 )
 from meldbrug.coordination.v1.coordination_pb2 import Stub
 from meldbrug.crypto import SecretKeys
-from meldbrug.disclosure.v1.disclosure_service_pb2 import OpenSectionsResponse
-from tests.support.actors import TEXTS, Actors, Case, Hired, stub_of
+from meldbrug.disclosure.v1.disclosure_service_pb2 import OpenSectionsResponse, WithdrawReportResponse
+from tests.support.actors import TEXTS, Actors, Case, Hired, seen, stub_of
 from tests.support.faults import (
     Recorder,
     converged,
@@ -31,12 +34,14 @@ from tests.support.faults import (
     is_refused,
     killed_at,
     outcome,
+    start,
     succeeds,
     until,
 )
 from tests.support.sector import World
 
 WRAPS_OF_READER = "SELECT count(*) FROM disclosure.wraps WHERE incident = %s AND reader_kid = %s"
+WRAPS_OF_OTHERS = "SELECT count(*) FROM disclosure.wraps WHERE incident = %s AND reader_kid <> %s"
 
 
 def opens(reader: MemberClient, notice: str) -> Coroutine[Any, Any, object]:
@@ -97,7 +102,7 @@ async def test_a_report_that_was_cut_off_anywhere_is_whole_or_nothing(
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await asyncio.to_thread(world.stack.start, "disclosure")
+    await asyncio.to_thread(start, world.stack, "disclosure")
     submissions = {
         sent.credentials.keys.kid: sent
         for sent in recorder.sent
@@ -157,6 +162,44 @@ async def test_what_was_withdrawn_stays_shut_after_a_kill(
 
 def _is_tombstone(stub: Stub | None) -> bool:
     return stub is not None and stub.tombstone
+
+
+@pytest.mark.parametrize("point", ["withdraw.after_commit", "withdraw.after_sync"])
+async def test_a_withdrawn_report_stays_shut_to_all_but_the_reporter_after_a_kill(
+    world: World, actors: Actors, recorder: Recorder, point: str
+) -> None:
+    """I2, I3, I6, I12: to readers and handlers alike, before anybody got an answer; hers stays hers."""
+    case = await offered(actors)
+    as_reader = recorder.last("OpenSections")
+    await case.handler.handler.read(case.incident)
+    as_handler = recorder.last("OpenSections")
+
+    await killed_at(world.stack, "disclosure", point, case.reporter.withdraw_report())
+
+    assert await is_refused(recorder.again(as_reader))
+    assert await is_refused(recorder.again(as_handler))
+    assert count(world, WRAPS_OF_OTHERS, case.incident, case.reporter.kid) == 0
+    await _reads_her_own(case)
+    before = effects(world, case.incident)
+    answer = await recorder.again(recorder.last("WithdrawReport"))
+    assert isinstance(answer, WithdrawReportResponse)
+    assert answer.report.state == INCIDENT_STATE_WITHDRAWN
+    assert effects(world, case.incident) == before
+    await converged(world, case.incident)
+    for opening in (opens(case.reader, case.notice), case.handler.handler.read(case.incident)):
+        assert await is_refused(opening)
+    await until(lambda: stub_of(case.reader, case.notice), _is_tombstone)
+    await until(lambda: seen(case.handler, case.incident), lambda found: not found)
+    await _reads_her_own(case)
+
+
+async def _reads_her_own(case: Case) -> None:
+    """The reporter finds her report, reads all of it and sees who opened what."""
+    assert (await case.reporter.find()).name == case.incident
+    own = await case.reporter.read([header.name async for header in case.reporter.headers()])
+    assert {text.text for text in own} >= set(TEXTS.values())
+    who = {opening.who.kid for opening in [each async for each in case.reporter.openings()] if opening.who}
+    assert who == {case.reader.kid, case.handler.kid}
 
 
 @pytest.mark.parametrize("point", ["exclude.after_commit", "exclude.after_sync"])
@@ -263,6 +306,7 @@ METHODS = {"remove_member": "RemoveMember", "end_appointment": "EndAppointment"}
         ("directory", "remove.after_directory_commit", "end_appointment"),
         ("directory", "remove.after_end_seats", "end_appointment"),
         ("directory", "remove.after_directory_commit", "remove_member"),
+        ("directory", "remove.after_end_seats", "remove_member"),
         ("disclosure", "end_seats.after_commit", "end_appointment"),
         ("disclosure", "end_seats.after_commit", "remove_member"),
     ],
@@ -286,6 +330,38 @@ async def test_an_ending_that_nobody_repeats_bites_by_itself(world: World, actor
     act = ending(actors, hired, "end_appointment")
     await killed_at(world.stack, "directory", "remove.after_directory_commit", act)
     await until(lambda: outcome(opens(hired.client, case.notice)), lambda code: code == "PERMISSION_DENIED")
+    await converged(world, case.incident)
+
+
+async def test_who_joins_an_excluded_organisation_is_out_before_the_membership_is_in(
+    world: World, actors: Actors, recorder: Recorder
+) -> None:
+    """I3, I6, I10, T3: known to belong there first and a member after; the repeated call makes it whole."""
+    hired, kade9 = await actors.contact("noorderlicht"), world.sector.organisation("kade9")
+    case = await actors.report(excluded_organisations=[kade9])
+    await case.propose("noorderlicht", [hired.client])
+    await case.accepted()
+    await succeeds(lambda: opens(hired.client, case.notice))
+    admin, keys = actors.admin("kade9").admin, SecretKeys.generate()
+    subject = (await hired.client.me()).member.subject
+    invited = await admin.invite("Invaller", SUBJECT_KIND_PERSON, subject=subject)
+    joining = await accept_invitation(
+        world.connection, keys, invited.code, known_as=hired.client._credentials.keys
+    )
+    as_member = MemberClient(world.connection, keys)
+
+    await killed_at(
+        world.stack, "directory", "add_member.after_affiliation", admin.endorse(joining.name, keys.kid)
+    )
+
+    assert await is_refused(opens(hired.client, case.notice))
+    assert await outcome(as_member.me()) == "UNAUTHENTICATED"
+    await recorder.again(recorder.last("EndorseMember"))
+    me = await succeeds(as_member.me)
+    assert (me.member.subject, me.member.organisation) == (subject, kade9)
+    for client in (hired.client, as_member):
+        assert await is_refused(opens(client, case.notice))
+    await until(lambda: _wraps(world, case, hired.kid), lambda left: left == 0)
     await converged(world, case.incident)
 
 
@@ -318,21 +394,55 @@ async def _rotated(old: MemberClient, new: MemberClient, keys: SecretKeys) -> No
         await old.rotation.rotate(keys)
 
 
-@pytest.mark.parametrize("closing", [False, True])
-async def test_coordination_catches_up_after_a_kill(world: World, actors: Actors, *, closing: bool) -> None:
-    """I3, I10: it was pulling when it died; offer and tombstone arrive all the same."""
-    case = await offered(actors) if closing else await actors.report()
-    reader = actors.member("noorderlicht-contact")
-    if not closing:
-        await case.propose("noorderlicht", [reader])
-    act = case.consents.withdraw(case.notice) if closing else case.give()
+Followed = tuple[Coroutine[Any, Any, object], Callable[[], Awaitable[object]]]
+
+
+async def a_report(actors: Actors) -> Followed:
+    """A report that comes in, and whether its handler has the case."""
+    circle, reporter = await actors.circle(), actors.newcomer()
+    intake = circle.counsellors(actors.on.participations["duinroos"])
+
+    async def is_received() -> bool:
+        incident = (await reporter.find()).name
+        if not await seen(actors.member("duinroos-vp"), incident):
+            return False
+        return (await reporter.status()).state == INCIDENT_STATE_RECEIVED
+
+    return reporter.report(Draft(texts=TEXTS, intake=intake, production=circle.production)), is_received
+
+
+async def an_offer(actors: Actors) -> Followed:
+    """A consent, and whether its reader has the stub."""
+    case, reader = await actors.report(), actors.member("noorderlicht-contact")
+    await case.propose("noorderlicht", [reader])
+
+    async def is_offered() -> bool:
+        stub = await stub_of(reader, case.notice)
+        return stub is not None and not stub.tombstone
+
+    return case.give(), is_offered
+
+
+async def a_tombstone(actors: Actors) -> Followed:
+    """A withdrawal, and whether its reader has the tombstone."""
+    case = await offered(actors)
+
+    async def is_closed() -> bool:
+        return _is_tombstone(await stub_of(case.reader, case.notice))
+
+    return case.consents.withdraw(case.notice), is_closed
+
+
+@pytest.mark.parametrize("what", [a_report, an_offer, a_tombstone])
+async def test_coordination_catches_up_after_a_kill(
+    world: World, actors: Actors, what: Callable[[Actors], Awaitable[Followed]]
+) -> None:
+    """I3, I10: it was pulling when it died; incident, offer and tombstone arrive all the same."""
+    act, has_arrived = await what(actors)
+
     await killed_at(world.stack, "coordination", "coordination.after_pull", _held(act))
-    stub = await until(
-        lambda: succeeds(lambda: stub_of(reader, case.notice)),
-        lambda s: s is not None and s.tombstone == closing,
-    )
-    assert stub is not None
-    assert stub.name == case.notice
+
+    await until(lambda: succeeds(has_arrived))
 
 
 async def _held(act: Coroutine[Any, Any, object]) -> None:

@@ -172,6 +172,67 @@ async def test_the_stop_drains_calls_and_jobs(world: World, make_settings: MakeS
     await channel.close()
 
 
+async def test_the_stop_says_so_first_then_takes_no_calls_and_ends_workers_after_the_last_call(
+    world: World, make_settings: MakeSettings
+) -> None:
+    entered, may_go, worked, done = asyncio.Event(), asyncio.Event(), asyncio.Event(), []
+
+    async def slow(_request: Any, _call: Call) -> None:
+        entered.set()
+        await may_go.wait()
+        await database.run_unit(lambda conn: jobs.defer(conn, "late"))
+        await worked.wait()
+        done.append("call")
+
+    async def late(**_ids: str) -> None:
+        done.append("job")
+        worked.set()
+
+    def build(kernel: Kernel) -> Service:
+        service = world.build(kernel)
+        jobs = Jobs("alpha", service.database)
+        jobs.register({"late": Task(late)})
+        return replace(service, jobs=jobs)
+
+    world.behaviours.by_name["slow"] = slow
+    world.ring.enrol(keys := SecretKeys(b"m" * 32, b"m" * 32))
+    async with (
+        Process(make_settings(stop_grace_s=8.0), {"alpha": build}) as process,
+        grpc.aio.insecure_channel(process.address) as channel,
+        asyncio.timeout(15),
+    ):
+        jobs, database = process.services[0].jobs, process.services[0].database
+        assert jobs is not None
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="alpha"))
+        assert (await watching.read()).status == SERVING
+        caller = Caller(channel, keys)
+        call = asyncio.create_task(caller.call("MemberService/Echo", EchoRequest(behaviour="slow")))
+        await entered.wait()
+
+        stopping = asyncio.create_task(process.__aexit__())
+
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        watching.cancel()
+        assert await until_refused(caller) == "UNAVAILABLE"
+        async with grpc.aio.insecure_channel(process.address) as another:
+            assert await until_refused(Caller(another, keys)) == "UNAVAILABLE"
+        assert not stopping.done()
+        may_go.set()
+        assert (await call).subject == "persons/p"
+        await stopping
+    assert done == ["job", "call"]
+
+
+async def until_refused(caller: Caller) -> str:
+    """The code of the first call that is not taken: the word that it stops may be out before it does."""
+    while True:
+        try:
+            await caller.call("MemberService/Echo", deadline_s=1)
+        except grpc.aio.AioRpcError as refusal:
+            return refusal.code().name
+        await asyncio.sleep(0.02)
+
+
 async def test_a_background_loop_that_fails_starts_again(
     world: World, make_settings: MakeSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
