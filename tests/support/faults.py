@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, LiteralString, TypeVar
 
-import grpc
 import psycopg
 from google.protobuf.message import Message
 
@@ -23,7 +22,6 @@ from services.bootstrap.policy import PROBE
 from services.bootstrap.secrets import key_pair
 from services.disclosure.policy_sync import wanted
 from services.disclosure.store import policy
-from services.health import serves
 from services.kernel.authz import PolicyTuple
 from services.kernel.db import Database
 from services.kernel.openfga.adapter import OpenFGA
@@ -39,7 +37,6 @@ FAST = {**SWITCHES, "MELDBRUG_REFUSAL_FLOOR_MS": "0"}
 """Closed doors answer at once: these tests knock thousands of times."""
 PATIENCE_S = 20.0
 POLL_S = 0.03
-EAGER = tuple((f"grpc.{which}_reconnect_backoff_ms", 100) for which in ("initial", "min", "max"))
 
 
 @dataclass(frozen=True)
@@ -146,17 +143,7 @@ async def outcome(act: Awaitable[object]) -> str:
 async def restart(stack: Stack, service: str, **env: str) -> None:
     """Ends a service in good order and starts it with other settings for this once."""
     await asyncio.to_thread(stack.stop, service)
-    await asyncio.to_thread(start, stack, service, **env)
-
-
-def start(stack: Stack, service: str, **env: str) -> None:
-    """Starts a service again and returns as soon as it serves.
-
-    `Stack.start` asks over a channel that, once refused, looks again after 1, 2.6, 5.2, 9.3 and 15.8 s only.
-    """
-    stack._launch(stack._hosts[service], env)
-    with grpc.insecure_channel(stack.addresses[service], options=EAGER) as channel:
-        stack.process(service).wait_until(lambda: serves(channel))
+    await asyncio.to_thread(stack.start, service, env)
 
 
 async def killed_at(stack: Stack, service: str, point: str, act: Coroutine[Any, Any, object]) -> None:
@@ -179,7 +166,7 @@ async def killed_at(stack: Stack, service: str, point: str, act: Coroutine[Any, 
         with suppress(asyncio.CancelledError, MeldbrugError):
             await calling
         if not stack.process(service).running:
-            await asyncio.to_thread(start, stack, service)
+            await asyncio.to_thread(stack.start, service)
 
 
 async def _says(log: Path, offset: int, line: str) -> bool:
