@@ -34,7 +34,6 @@ from tests.support.faults import (
     is_refused,
     killed_at,
     outcome,
-    start,
     succeeds,
     until,
 )
@@ -102,7 +101,7 @@ async def test_a_report_that_was_cut_off_anywhere_is_whole_or_nothing(
     for call in calls:
         call.cancel()
     await asyncio.gather(*calls, return_exceptions=True)
-    await asyncio.to_thread(start, world.stack, "disclosure")
+    await asyncio.to_thread(world.stack.start, "disclosure")
     submissions = {
         sent.credentials.keys.kid: sent
         for sent in recorder.sent
