@@ -12,6 +12,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from meldbrug.client import Draft, Refused, ReporterClient, Stale, new_id
+from meldbrug.client.sealing import seal
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys, keys_from, new_entropy, statements, tokens
 from meldbrug.crypto.statements import StatementKind
@@ -163,8 +164,10 @@ async def put_section(case: Case, text: str) -> disclosure.PutSectionRequest:
     """A message of the reporter as the client would send it."""
     report = await case.reporter.find()
     handlers = await case.reporter._handlers(report)
-    section = case.reporter._sealed(
-        report.name, common.KIND_MESSAGE, text, [case.reporter.public, *handlers.keys]
+    reporter, readers = case.reporter, [case.reporter.public, *handlers.keys]
+    name = f"{report.name}/sections/{new_id()}"
+    section = seal(
+        reporter._keys, reporter.installation, name, common.KIND_MESSAGE, text, reporter.kid, readers
     )
     return disclosure.PutSectionRequest(section=section, request_id=str(uuid.uuid4()))
 
