@@ -156,7 +156,8 @@ class Database:
     @asynccontextmanager
     async def _driver(self) -> AsyncIterator[Driver]:
         """A driver's connection; the pool rolls back what is left open on it and replaces a broken one."""
-        await self._drivers.open()
+        if self._drivers.closed:
+            await self._drivers.open()
         driver = await self._drivers.getconn()
         try:
             yield driver

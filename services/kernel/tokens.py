@@ -57,6 +57,9 @@ class KeyRing(Protocol):
     async def lookup(self, kid: str) -> KnownKey | None:
         """Returns what is known of `kid`, or None. Raises Unavailable when it cannot tell."""
 
+    async def lookup_claimed(self, kid: str) -> KnownKey | None:
+        """Returns the same of a kid that the caller only claims. Raises Exhausted for one too many."""
+
 
 Fetch = Callable[[str], Awaitable[KnownKey | None]]
 Remembered = OrderedDict[str, tuple[float, KnownKey | None]]
@@ -198,8 +201,6 @@ class Identity:
         is_reporter: IsReporter | None = None,
     ) -> None:
         self._installation, self._ring, self._services, self._clock = installation, ring, services, clock
-        # A ring that keeps nothing between calls has nothing that a claim could crowd out.
-        self._lookup_claimed = ring.lookup_claimed if isinstance(ring, CachedKeyRing) else ring.lookup
         self._is_reporter, self._looks = is_reporter, asyncio.Semaphore(RECORDS_AT_ONCE)
 
     async def of(
@@ -278,7 +279,7 @@ class Identity:
             return await self._is_reporter(kid)
 
     async def _member(self, kid: str) -> Actor | None:
-        known = await self._lookup_claimed(kid)
+        known = await self._ring.lookup_claimed(kid)
         if known is None or known.state is not KeyState.ACTIVE:
             return None
         return Actor(

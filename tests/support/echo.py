@@ -122,6 +122,8 @@ class Ring:
             raise self.failure
         return self.known.get(kid)
 
+    lookup_claimed = lookup
+
 
 @dataclass
 class World:

@@ -35,7 +35,7 @@ from sqlalchemy.types import TypeEngine
 
 from services.disclosure.domain import Door
 from services.disclosure.store import tables as t
-from services.disclosure.store.seats import consent_opens, live_seat
+from services.disclosure.store.seats import consent_opens, live_seat, number
 
 SHARED_LOCK = "pg_advisory_xact_lock_shared(hashtextextended({key}, 0))"
 DIALECT = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # SQLAlchemy's own
@@ -43,11 +43,6 @@ DIALECT = PGDialectAsync_psycopg(paramstyle="numeric_dollar")  # type: ignore[no
 
 def _param(name: str, kind: Any = Text) -> ColumnElement[Any]:
     return bindparam(name, type_=kind() if isinstance(kind, type) else kind)
-
-
-def number(value: int) -> ColumnElement[int]:
-    """Returns a constant in the text of the statement, so that all its parameters are the caller's."""
-    return literal_column(str(int(value)), SmallInteger)
 
 
 @dataclass(frozen=True, slots=True)

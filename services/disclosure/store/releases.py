@@ -36,8 +36,8 @@ from services.disclosure.store.gates import (
     Locked,
     any_of,
     locked,
-    number,
 )
+from services.disclosure.store.seats import number
 
 incident, section, release = t.incidents.c, t.sections.c, t.releases.c
 pair, wrap = t.consent_sections.c, t.wraps.c

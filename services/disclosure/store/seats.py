@@ -31,10 +31,10 @@ from services.disclosure.store import tables as t
 SEATS_PAGE = 4
 ITEMS_PAGE = 64
 
-# In the text of the statement: those of the open path hold no values of their own.
-_GIVEN = literal_column(str(ConsentState.GIVEN.value), SmallInteger)
-_TERMS_ACCEPTED = literal_column(str(NoticeState.TERMS_ACCEPTED.value), SmallInteger)
-_OPENED = literal_column(str(NoticeState.OPENED.value), SmallInteger)
+
+def number(value: int) -> ColumnElement[int]:
+    """Returns a constant in the text of the statement, so that all its parameters are the caller's."""
+    return literal_column(str(int(value)), SmallInteger)
 
 
 def ended(kid: ColumnElement[str], appointment: ColumnElement[str]) -> ColumnElement[bool]:
@@ -75,11 +75,11 @@ def consent_opens(at: ColumnElement[Any]) -> ColumnElement[bool]:
         acceptance.accepted == true(),
     )
     return and_(
-        consent.state == _GIVEN,
+        consent.state == number(ConsentState.GIVEN),
         consent.valid_from <= at,
         at < consent.valid_until,
         notice.decision_stands == true(),
-        or_(notice.state == _TERMS_ACCEPTED, notice.state == _OPENED),
+        or_(notice.state == number(NoticeState.TERMS_ACCEPTED), notice.state == number(NoticeState.OPENED)),
         accepted.correlate(t.notices, t.consents),
     )
 
