@@ -134,7 +134,7 @@ class Run:
         found = await withdrawing.measure(self._connection, self._case)
         self._row("withdrawal p99 under 8 openers", f"{found.p99_ms:.0f} ms", "<= 150 ms")
         self._row(f"stale openings, of {found.openings:,}", str(found.stale), "0")
-        subject = await reports(self._connection, self._case, dict(self._endpoints.services), REPORTS)
+        subject = await reports(self._connection, self._case, REPORTS)
         began = time.perf_counter()
         calls = subject.prepare(REPORTS)
         began = time.perf_counter()
