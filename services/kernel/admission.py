@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -22,6 +22,8 @@ from services.kernel.log import Metrics
 LEAST_RETRY_S = 0.1
 # Left of the deadline for the work itself when a call waits.
 RESERVE_S = 0.5
+# The longest that a call lets closings go first: a flood of them must not shut the doors of others.
+GIVE_WAY_S = 0.1
 
 
 class LaneName(StrEnum):
@@ -130,6 +132,33 @@ class Place:
             self._lane.leave()
 
 
+class Precedence:
+    """Closings in one process go first: openings that begin meanwhile wait for them, briefly."""
+
+    def __init__(self) -> None:
+        self._ahead = 0
+        self._free = asyncio.Event()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Goes first until the end of the block."""
+        self._ahead += 1
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._ahead -= 1
+            if not self._ahead:
+                self._free.set()
+
+    async def given(self) -> None:
+        """Waits while anybody goes first, and no longer than `GIVE_WAY_S`."""
+        if self._ahead:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GIVE_WAY_S):
+                    await self._free.wait()
+
+
 class Waiting(Protocol):
     """What admission must know of a call: its deadline and its place."""
 
@@ -167,6 +196,7 @@ class Admission:
         self._lanes = {name: Lane(name, count, queues.get(name, 0)) for name, count in places.items()}
         self._streams: dict[str, int] = {}
         self._waiting = 0
+        self.precedence = Precedence()
 
     def take(self, key: str, rate: Rate) -> None:
         """Takes one of `key`'s tokens. Raises Exhausted, with the wait, when there is none."""

@@ -1,4 +1,4 @@
-"""Named points where a test may hold or kill a process. Inert unless the test switch names one."""
+"""Named points where a test may hold or kill a process. Inert unless the test switch names a file."""
 
 from __future__ import annotations
 
@@ -33,26 +33,29 @@ POLL_S = 0.02
 
 
 class _Switch:
-    """The one armed point of this process; set once, before the server starts."""
+    """The file that names the armed point; set once, before the server starts."""
 
-    point = ""
-    release = ""
+    file: Path | None = None
 
 
-def arm(point: str, release: str = "") -> None:
-    """Arms one point; an empty name disarms. With `release`, the wait ends when that file appears."""
-    if point and point not in POINTS:
-        raise ValueError(f"no such pause point: {point}")
-    _Switch.point, _Switch.release = point, release
+def arm(file: Path | None) -> None:
+    """Lets points be armed by writing one's name into `file`; None leaves them all inert."""
+    _Switch.file = file
 
 
 async def pause(name: str) -> None:
-    """Holds here when a test armed `name`: says so on standard output, then waits for its file or its end."""
-    if _Switch.point != name:
+    """Holds here as long as a test names this point, and says so once on standard output."""
+    if _Switch.file is None:
         return
-    sys.stdout.write(f"paused {name}\n")
-    sys.stdout.flush()
-    release = Path(_Switch.release) if _Switch.release else None
-    # Another process ends this, by making a file.
-    while release is None or not await asyncio.to_thread(release.exists):  # noqa: ASYNC110 (a file cannot set an event)
+    held = False
+    # Another process ends this, by what it writes into the file.
+    while await asyncio.to_thread(_named, _Switch.file) == name:
+        if not held:
+            sys.stdout.write(f"paused {name}\n")
+            sys.stdout.flush()
+        held = True
         await asyncio.sleep(POLL_S)
+
+
+def _named(file: Path) -> str:
+    return file.read_text("utf-8") if file.exists() else ""

@@ -86,7 +86,7 @@ class Process:
         await self._signalled.wait()
 
     async def _start(self) -> None:
-        pause.arm(self._settings.test_pause_point, self._settings.test_pause_release)
+        pause.arm(self._settings.test_pause_file)
         self._authz = _openfga(self._settings)
         self._ending.push_async_callback(self._authz.close)
         self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)

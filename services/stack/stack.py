@@ -57,7 +57,7 @@ class Stack:
             tools_folder: where the OpenFGA binary is kept, for a throw-away `folder`.
         """
         self.backends = Backends(folder, report, tools_folder=tools_folder)
-        self._one_process, self._env, self._report = one_process, dict(env or {}), report
+        self._one_process, self.env, self._report = one_process, dict(env or {}), report
         self._hosts: dict[str, str] = {}
         self._children: dict[str, Child] = {}
 
@@ -171,7 +171,7 @@ class Stack:
         peers = {name: place for name, place in self.addresses.items() if self._hosts[name] != host}
         own = {"MELDBRUG_LISTEN": address, "MELDBRUG_PEERS": json.dumps(peers)}
         made = self.installation.settings(self.backends.folder.keys)
-        env = {**self._outside(), **made, **own, **self._env, **extra}
+        env = {**self._outside(), **made, **own, **self.env, **extra}
         log = self.backends.folder.logs / f"{host}.log"
         command: list[str | Path] = [sys.executable, "-m", "services", "run", host]
         self._children[host] = self.backends.supervisor.start(host, command, log, env=env, folder=ROOT)

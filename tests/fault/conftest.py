@@ -8,15 +8,16 @@ import pytest
 
 from services.stack.stack import Stack
 from tests.support.actors import Actors
-from tests.support.faults import FAST, Recorder, settled_on
+from tests.support.faults import FAST, PAUSE_FILE, Recorder, settled_on
 from tests.support.sector import World
 from tests.support.stack import running_stack
 
 
 @pytest.fixture(scope="session")
-def fault_stack() -> Iterator[Stack]:
-    """A process for each service, so that one can die alone."""
-    with running_stack(one_process=False, env=FAST) as stack:
+def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A process for each service, so that one can die alone, and points at which they can be held."""
+    file = tmp_path_factory.mktemp("pause") / "point"
+    with running_stack(one_process=False, env={**FAST, PAUSE_FILE: str(file)}) as stack:
         yield stack
 
 

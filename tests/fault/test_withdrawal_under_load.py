@@ -6,7 +6,6 @@ import asyncio
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -16,7 +15,7 @@ from meldbrug.client.device import new_request_id
 from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
-from tests.support.faults import count, is_refused, restart, succeeds, until
+from tests.support.faults import count, held_at, is_refused, succeeds, until
 from tests.support.sector import World
 
 OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
@@ -78,32 +77,20 @@ async def _length(found: list[float]) -> int:
 
 
 async def test_an_opening_let_through_before_the_withdrawal_gets_nothing_after_it(
-    world: World, actors: Actors, tmp_path: Path
+    world: World, actors: Actors
 ) -> None:
     """I2: the policy engine had said yes; the transaction decides anew, else this one would have leaked."""
     case, reader = await actors.report(), actors.member("noorderlicht-contact")
     await ready(case, reader)
     released = count(world, "SELECT count(*) FROM disclosure.releases WHERE notice = %s", case.notice)
-    go = tmp_path / "go"
-    await restart(
-        world.stack,
-        "disclosure",
-        MELDBRUG_TEST_PAUSE_POINT="open.after_check",
-        MELDBRUG_TEST_PAUSE_RELEASE=str(go),
-    )
-    held = asyncio.create_task(is_refused(open_once(reader, case.notice)))
-    await until(lambda: _paused(world), bool)
-    await case.consents.withdraw(case.notice)
-    assert not held.done()
-    go.touch()
+    async with held_at(world.stack, "disclosure", "open.after_check") as is_held:
+        held = asyncio.create_task(is_refused(open_once(reader, case.notice)))
+        await until(is_held)
+        await case.consents.withdraw(case.notice)
+        assert not held.done()
     assert await held
     after = count(world, "SELECT count(*) FROM disclosure.releases WHERE notice = %s", case.notice)
     assert after == released
-    await restart(world.stack, "disclosure")
-
-
-async def _paused(world: World) -> bool:
-    return "paused open.after_check" in world.stack.log("disclosure").read_text(errors="replace")
 
 
 ROW_LOCK: LiteralString = "SELECT epoch FROM stampede WHERE id = 1 FOR SHARE"

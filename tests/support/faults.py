@@ -25,6 +25,7 @@ from services.disclosure.store import policy
 from services.kernel.authz import PolicyTuple
 from services.kernel.db import Database
 from services.kernel.openfga.adapter import OpenFGA
+from services.kernel.pause import POINTS
 from tests.support.sector import SWITCHES, Recording, World
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
+PAUSE_FILE = "MELDBRUG_TEST_PAUSE_FILE"
 FAST = {**SWITCHES, "MELDBRUG_REFUSAL_FLOOR_MS": "0"}
 """Closed doors answer at once: these tests knock thousands of times."""
 PATIENCE_S = 20.0
@@ -146,27 +148,43 @@ async def restart(stack: Stack, service: str, **env: str) -> None:
     await asyncio.to_thread(stack.start, service, env)
 
 
+@asynccontextmanager
+async def held_at(stack: Stack, service: str, point: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Holds whoever comes to a pause point until the end of the block; yields a look whether one did."""
+    if point not in POINTS:
+        raise ValueError(f"no such pause point: {point}")
+    file, log = Path(stack.env[PAUSE_FILE]), stack.log(service)
+    before = log.stat().st_size
+    await asyncio.to_thread(file.write_text, point, "utf-8")
+    try:
+        yield lambda: _says(log, before, f"paused {point}")
+    finally:
+        await asyncio.to_thread(file.unlink)
+
+
 async def killed_at(stack: Stack, service: str, point: str, act: Coroutine[Any, Any, object]) -> None:
-    """Kills a service while `act` is held at a pause point, then starts it again as usual.
+    """Kills a service while `act` is held at a pause point, then starts it again.
 
     The caller of `act` never gets an answer.
     """
-    await restart(stack, service, MELDBRUG_TEST_PAUSE_POINT=point)
-    log = stack.log(service)
-    before = log.stat().st_size
-    calling = asyncio.create_task(act)
-    try:
-        await until(lambda: _says(log, before, f"paused {point}"))
-        assert not calling.done(), "an answer came before the kill"
-        child = stack.process(service)
-        await asyncio.to_thread(stack.kill, service)
-        assert child.process.returncode == -9, "the process did not die of the kill"
-    finally:
-        calling.cancel()
-        with suppress(asyncio.CancelledError, MeldbrugError):
-            await calling
-        if not stack.process(service).running:
-            await asyncio.to_thread(stack.start, service)
+    async with held_at(stack, service, point) as is_held:
+        calling = asyncio.create_task(act)
+        try:
+            await until(is_held)
+            assert not calling.done(), "an answer came before the kill"
+            await killed(stack, service)
+        finally:
+            calling.cancel()
+            with suppress(asyncio.CancelledError, MeldbrugError):
+                await calling
+    await asyncio.to_thread(stack.start, service)
+
+
+async def killed(stack: Stack, service: str) -> None:
+    """Kills a service, as a crash would."""
+    child = stack.process(service)
+    await asyncio.to_thread(stack.kill, service)
+    assert child.process.returncode == -9, "the process did not die of the kill"
 
 
 async def _says(log: Path, offset: int, line: str) -> bool:

@@ -36,9 +36,18 @@ class Request(Protocol):
 
 
 async def own_command(
-    deps: Deps, call: Call, request: Request, answer: type[M], work: Work[M], *, incident: str
+    deps: Deps,
+    call: Call,
+    request: Request,
+    answer: type[M],
+    work: Work[M],
+    *,
+    incident: str,
+    on_standing: Callable[[], object] | None = None,
 ) -> M:
     """Runs a reporter's command once, in one transaction under the exclusive lock of the incident.
+
+    `on_standing` is called once it is known that the incident is the caller's, before the lock.
 
     Raises:
         NotPermitted: the incident is not the caller's, or there is none.
@@ -47,7 +56,9 @@ async def own_command(
     async def standing(conn: AsyncConnection) -> Row[Any]:
         return (await reports.owned(conn, call.actor, incident))[0]
 
-    return await command(deps, call, request, answer, work, standing, incident=incident)
+    return await command(
+        deps, call, request, answer, work, standing, incident=incident, on_standing=on_standing
+    )
 
 
 async def handler_command(
@@ -75,6 +86,7 @@ async def command(
     standing: Standing,
     *,
     incident: str,
+    on_standing: Callable[[], object] | None = None,
 ) -> M:
     """Runs a command once: one that was done is answered as it was then.
 
@@ -82,6 +94,8 @@ async def command(
     """
     async with deps.database.glance() as conn:
         await standing(conn)
+    if on_standing:
+        on_standing()
 
     async def unit(conn: AsyncConnection) -> M:
         row = await standing(conn)

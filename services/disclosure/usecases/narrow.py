@@ -5,6 +5,8 @@ None of these needs the policy engine to answer: reading has stopped in SQL when
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +16,7 @@ from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.domain import CloseReason, incident_of
 from services.disclosure.store import acts, closings
 from services.disclosure.usecases import views
-from services.disclosure.usecases.commands import own_command, spoken_by_reporter
+from services.disclosure.usecases.commands import M, Request, Work, own_command, spoken_by_reporter
 from services.disclosure.usecases.deps import Deps
 from services.kernel.errors import FailedPrecondition, InvalidArgument
 from services.kernel.pause import pause
@@ -53,11 +55,10 @@ class Narrowing:
                 consent_request=await views.consent_request(conn, request.notice)
             )
 
-        answer = await own_command(
-            self._deps, call, request, rpc.WithdrawConsentResponse, work, incident=incident
-        )
-        await self._settle(incident, "withdraw", request.notice)
-        return answer
+        return await self._narrowed(
+            call, request, rpc.WithdrawConsentResponse, work,
+            incident=incident, command="withdraw", notice=request.notice,
+        )  # fmt: skip
 
     async def withdraw_report(
         self, request: rpc.WithdrawReportRequest, call: Call
@@ -75,11 +76,9 @@ class Narrowing:
             await self._deps.closing.changed(conn, request.incident)
             return rpc.WithdrawReportResponse(report=await views.report(conn, request.incident))
 
-        answer = await own_command(
-            self._deps, call, request, rpc.WithdrawReportResponse, work, incident=request.incident
+        return await self._narrowed(
+            call, request, rpc.WithdrawReportResponse, work, incident=request.incident, command="withdraw"
         )
-        await self._settle(request.incident, "withdraw")
-        return answer
 
     async def exclude(self, request: rpc.ExcludeRequest, call: Call) -> rpc.ExcludeResponse:
         """Excludes people and organisations for ever: their seats close, whatever they sat for."""
@@ -97,16 +96,32 @@ class Narrowing:
             await self._deps.closing.changed(conn, request.incident)
             return rpc.ExcludeResponse(report=await views.report(conn, request.incident))
 
-        answer = await own_command(
-            self._deps, call, request, rpc.ExcludeResponse, work, incident=request.incident
+        return await self._narrowed(
+            call, request, rpc.ExcludeResponse, work, incident=request.incident, command="exclude"
         )
-        await self._settle(request.incident, "exclude")
-        return answer
 
-    async def _settle(self, incident: str, command: str, notice: str = "") -> None:
-        await pause(f"{command}.after_commit")
-        await self._deps.sync.soon(incident, notice)
-        await pause(f"{command}.after_sync")
+    async def _narrowed(
+        self,
+        call: Call,
+        request: Request,
+        answer: type[M],
+        work: Work[M],
+        *,
+        incident: str,
+        command: str,
+        notice: str = "",
+    ) -> M:
+        """Does the work and syncs. Openings wait meanwhile, but for the reporter of the incident only."""
+        precedence = self._deps.admission.precedence
+        with ExitStack() as ahead:
+            given = await own_command(
+                self._deps, call, request, answer, work, incident=incident,
+                on_standing=lambda: ahead.enter_context(precedence.taken()),
+            )  # fmt: skip
+            await pause(f"{command}.after_commit")
+            await self._deps.sync.soon(incident, notice)
+            await pause(f"{command}.after_sync")
+        return given
 
 
 def targets(exclusion: said.Exclusion) -> list[str]:

@@ -93,6 +93,7 @@ class Opening:
 
     async def _open(self, door: Door, actor: Actor, values: Values, check: Check) -> Sequence[Any]:
         for _ in range(ATTEMPTS):
+            await self._deps.admission.precedence.given()
             standing = await self._standing(door, actor, values)
             grant = await check(standing)
             await pause("open.after_check")

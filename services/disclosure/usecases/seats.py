@@ -143,7 +143,8 @@ class Seats:
                 await self._deps.jobs.defer(conn, "ended_followup", target=target)
 
         if targets:
-            await self._deps.database.run_unit(work)
+            with self._deps.admission.precedence.taken():
+                await self._deps.database.run_unit(work)
         await pause("end_seats.after_commit")
         return rpc.EndSeatsResponse()
 

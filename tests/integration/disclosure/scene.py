@@ -37,6 +37,7 @@ from services.disclosure.usecases.snapshot import Snapshots
 from services.kernel.authz import Actor, Authz, PolicyTuple, PrincipalClass
 from services.kernel.clock import SystemIds
 from services.kernel.db import Database, Lock
+from tests.integration.disclosure.builders import admission
 
 IDS = SystemIds()
 INSTALLATION = SecretKeys(b"r" * 32, b"r" * 32).kid
@@ -424,7 +425,8 @@ def deps_for(database: Database, authz: Authz, jobs: Any, told: Told) -> Deps:
     """The use cases' surroundings without a directory: nothing here asks it."""
     unused: Any = None
     return Deps(
-        database=database, authz=authz, jobs=jobs, ids=IDS, pages=unused, admission=unused, directory=unused,
-        coordination=told, limits=unused, installation=INSTALLATION, terms=TERMS, closing=Closing(jobs),  # type: ignore[arg-type]
+        database=database, authz=authz, jobs=jobs, ids=IDS, pages=unused, admission=admission(),
+        directory=unused, coordination=told,  # type: ignore[arg-type]
+        limits=unused, installation=INSTALLATION, terms=TERMS, closing=Closing(jobs),
         sync=PolicySync(database, authz),
     )  # fmt: skip

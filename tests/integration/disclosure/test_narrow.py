@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ from meldbrug.crypto.statements import StatementKind
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import Answer, CloseReason, ConsentState, Kind, NoticeState
 from services.disclosure.store import tables as t
+from services.kernel import admission
+from services.kernel.admission import Precedence
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted, RequestIdReused
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from tests.integration.disclosure.scene import Notice, Person, Scene, new, request_id
@@ -186,6 +190,51 @@ async def test_only_the_reporter_withdraws(scene: Scene, notice: Notice) -> None
     with pytest.raises(NotPermitted):
         await scene.narrowing.withdraw_consent(request, scene.own(scene.handler.keys))
     assert await pairs(scene, notice)
+
+
+async def test_openings_let_a_closing_go_first(
+    scene: Scene, readers: list[Person], notice: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """T19: it is done before what began after it, so that readers without pause never starve it."""
+    monkeypatch.setattr(admission, "GIVE_WAY_S", 10.0)
+    precedence, held = scene.deps.admission.precedence, asyncio.Event()
+    reading: list[asyncio.Task[object]] = []
+
+    async def sync(_incident: str, _notice: str = "") -> None:
+        reading.append(asyncio.create_task(scene.read(readers[0], notice.name)))
+        await asyncio.sleep(0.1)
+        held.set()
+        assert not reading[0].done()
+
+    monkeypatch.setattr(scene.deps.sync, "soon", sync)
+    await scene.withdraw(notice.name)
+    assert held.is_set()
+    with pytest.raises(NotPermitted):
+        await reading[0]
+    await asyncio.wait_for(precedence.given(), 1.0)
+
+
+async def test_only_the_reporter_goes_first(
+    scene: Scene, readers: list[Person], notice: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anyone can make a key and send a withdrawal: whose incident it is not holds up nobody."""
+    monkeypatch.setattr(admission, "GIVE_WAY_S", 10.0)
+    went_first: list[bool] = []
+    taken = Precedence.taken
+
+    def noted(precedence: Precedence) -> AbstractContextManager[None]:
+        went_first.append(True)
+        return taken(precedence)
+
+    monkeypatch.setattr(Precedence, "taken", noted)
+    request = rpc.WithdrawConsentRequest(
+        notice=notice.name, withdrawal=scene.withdrawal(notice.name), request_id=request_id()
+    )
+    with pytest.raises(NotPermitted):
+        await scene.narrowing.withdraw_consent(request, scene.own(readers[0].keys))
+    assert not went_first
+    await scene.withdraw(notice.name)
+    assert went_first == [True]
 
 
 async def test_a_notice_that_is_not_there_is_not_permitted(scene: Scene) -> None:

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from services.kernel.admission import Admission, Lane, LaneName, Place, Rate, Rates
+from services.kernel import admission as doors
+from services.kernel.admission import (
+    GIVE_WAY_S,
+    Admission,
+    Lane,
+    LaneName,
+    Place,
+    Precedence,
+    Rate,
+    Rates,
+)
 from services.kernel.config import AdmissionSettings
 from services.kernel.errors import Exhausted
 from services.kernel.log import Metrics
@@ -222,3 +233,29 @@ def test_streams_are_counted_by_principal() -> None:
     with door.stream_of("a"):
         pass
     assert door._streams == {}
+
+
+async def test_who_gives_way_waits_until_the_last_of_those_ahead_is_done() -> None:
+    order = Precedence()
+    with order.taken():
+        with order.taken():
+            waiting = asyncio.create_task(order.given())
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting
+
+
+async def test_nobody_gives_way_for_longer_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Closings without end, whoever sends them, do not shut the doors of others."""
+    monkeypatch.setattr(doors, "GIVE_WAY_S", 0.01)
+    order = Precedence()
+    with order.taken():
+        await asyncio.wait_for(order.given(), 1.0)
+
+
+async def test_a_closing_that_fails_is_not_ahead_any_more() -> None:
+    order = Precedence()
+    with suppress(RuntimeError), order.taken():
+        raise RuntimeError
+    await asyncio.wait_for(order.given(), GIVE_WAY_S / 2)

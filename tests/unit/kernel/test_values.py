@@ -92,7 +92,7 @@ def settings(**changed: Any) -> KernelSettings:
         ({"installation": "short"}, "installation"),
         ({"refusal_floor_ms": 10}, "refusal_floor_ms"),
         ({"test_clock": True}, "test_clock"),
-        ({"test_pause_point": "report.after_commit"}, "test_pause_point"),
+        ({"test_pause_file": "f"}, "test_pause_file"),
         ({"tls_cert_file": "c"}, "tls_key_file"),
         ({"surprise": 1}, "surprise"),
         (
@@ -129,21 +129,22 @@ def test_every_setting_is_described() -> None:
 async def test_a_pause_point_holds_only_when_armed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    release = tmp_path / "go"
-    pause.arm("report.after_commit", str(release))
+    file = tmp_path / "point"
+    pause.arm(file)
     try:
+        await pause.pause("report.after_commit")
+        file.write_text("report.after_commit")
         await pause.pause("give.after_commit")
         held = asyncio.create_task(pause.pause("report.after_commit"))
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.1)
         assert not held.done()
         assert capsys.readouterr().out == "paused report.after_commit\n"
-        release.touch()
+        file.unlink()
         async with asyncio.timeout(2):
             await held
-        with pytest.raises(ValueError, match="no such pause point"):
-            pause.arm("nowhere")
+        file.write_text("report.after_commit")
     finally:
-        pause.arm("")
+        pause.arm(None)
     async with asyncio.timeout(1):
         await pause.pause("report.after_commit")
 
