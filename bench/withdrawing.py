@@ -13,7 +13,7 @@ from meldbrug.client import Connection
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 
 OPENERS = 8
-ROUNDS = 60
+ROUNDS = 200
 LOAD_S = 0.15
 """How long the openers run before each withdrawal and after it."""
 

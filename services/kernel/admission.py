@@ -133,7 +133,7 @@ class Place:
 
 
 class Precedence:
-    """Closings in one process go first: openings that begin meanwhile wait for them, briefly."""
+    """Closings in one process go first: openings wait for them, briefly."""
 
     def __init__(self) -> None:
         self._ahead = 0

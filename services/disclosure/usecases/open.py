@@ -97,6 +97,7 @@ class Opening:
             standing = await self._standing(door, actor, values)
             grant = await check(standing)
             await pause("open.after_check")
+            await self._deps.admission.precedence.given()
             outcome = await self._let_out(
                 grant, door, {**values, "epoch": standing.epoch}, has_opened=standing.has_opened
             )

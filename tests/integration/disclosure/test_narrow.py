@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from services.disclosure.domain import Answer, CloseReason, ConsentState, Kind, 
 from services.disclosure.store import tables as t
 from services.kernel import admission
 from services.kernel.admission import Precedence
+from services.kernel.authz import Authz
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted, RequestIdReused
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from tests.integration.disclosure.scene import Notice, Person, Scene, new, request_id
@@ -212,6 +213,26 @@ async def test_openings_let_a_closing_go_first(
     with pytest.raises(NotPermitted):
         await reading[0]
     await asyncio.wait_for(precedence.given(), 1.0)
+
+
+async def test_an_opening_under_way_gives_way_before_it_lets_anything_out(
+    scene: Scene, readers: list[Person], notice: Notice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(admission, "GIVE_WAY_S", 10.0)
+    closing, require = ExitStack(), Authz.require
+
+    async def checked(*asked: Any, **context: Any) -> Any:
+        grant = await require(*asked, **context)
+        closing.enter_context(scene.deps.admission.precedence.taken())
+        return grant
+
+    monkeypatch.setattr(Authz, "require", checked)
+    reading = asyncio.create_task(scene.read(readers[0], notice.name))
+    await asyncio.sleep(0.2)
+    assert not reading.done()
+    assert await scene.count(t.releases, notice=notice.name) == 0
+    closing.close()
+    assert (await reading).sections
 
 
 async def test_only_the_reporter_goes_first(
