@@ -62,7 +62,11 @@ async def draft(connection: Connection, sector: Sector) -> Draft:
 
 async def prepare(connection: Connection, root: SecretKeys, folder: Path) -> Case:
     """Settles the sector and brings one notice to the point where it can be opened."""
-    sector = await settle(connection, root, folder, lambda _line: None)
+    return await reported(connection, await settle(connection, root, folder, lambda _line: None))
+
+
+async def reported(connection: Connection, sector: Sector) -> Case:
+    """Returns a new incident with one notice that can be opened."""
     reporter = ReporterClient(connection, SecretKeys.generate())
     report = await reporter.report(await draft(connection, sector))
     handler = MemberClient(connection, sector.keys("duinroos-vp"))

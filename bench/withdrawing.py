@@ -7,13 +7,15 @@ import time
 from dataclasses import dataclass, field, replace
 
 from bench.load import percentile
-from bench.sector import Case, offer
+from bench.sector import Case, offer, reported
 from bench.subjects import opening
 from meldbrug.client import Connection
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 
 OPENERS = 8
 ROUNDS = 200
+PER_INCIDENT = 50
+"""Rounds with one incident, below the bound on its notices."""
 LOAD_S = 0.15
 """How long the openers run before each withdrawal and after it."""
 
@@ -35,7 +37,9 @@ class Withdrawals:
 async def measure(connection: Connection, case: Case, rounds: int = ROUNDS) -> Withdrawals:
     """Offers a notice and withdraws its consent under load, `rounds` times."""
     found = Withdrawals()
-    for _ in range(rounds):
+    for number in range(rounds):
+        if number % PER_INCIDENT == 0:
+            case = await reported(connection, case.sector)
         await _round(connection, replace(case, notice=await offer(case)), found)
     return found
 
