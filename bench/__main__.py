@@ -135,7 +135,6 @@ class Run:
         self._row("withdrawal p99 under 8 openers", f"{found.p99_ms:.0f} ms", "<= 150 ms")
         self._row(f"stale openings, of {found.openings:,}", str(found.stale), "0")
         subject = await reports(self._connection, self._case, REPORTS)
-        began = time.perf_counter()
         calls = subject.prepare(REPORTS)
         began = time.perf_counter()
         for start in range(0, REPORTS, AT_ONCE):
