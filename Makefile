@@ -9,6 +9,8 @@ READY := .venv/.synced
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What pytest is given besides; for example `make test ARGS=tests/unit`.
 ARGS ?=
+# Processes that share the tests between them.
+WORKERS ?= 2
 
 .PHONY: help demo run test test-fast check bench generate clean
 
@@ -22,7 +24,7 @@ run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its da
 	@$(IN_VENV) -m services.stack run
 
 test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
-	@$(IN_VENV) -m pytest $(ARGS)
+	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 test-fast: $(READY) ## run the tests that need no stack
 	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)

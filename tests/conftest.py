@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from services.stack import Backends
 from tests.support.stack import TOOLS, fresh_database, running_stack, throw_away_folder
@@ -19,10 +21,29 @@ if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of th
 TESTS = Path(__file__).parent
 KINDS = {"unit", "integration", "e2e", "property", "fault", "policy", "docs"}
 TEMPLATE = "template_migrated"
+# Folders whose tests share a stack of their own, those that take longest first; other files stand alone.
+SHARING = ("tests/fault", "tests/e2e", "tests/integration/client")
+ORDER = (*SHARING, "tests/property", "tests/integration", "tests/policy")
+
+
+class SharedStackScheduling(LoadScopeScheduling):
+    """Gives all tests of one stack to the same process, so that each stack is made once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        """Returns what the test shares: a stack of its folder, or else its file."""
+        file = nodeid.partition("::")[0]
+        shared = [folder + " apart" * ("[apart" in nodeid) for folder in SHARING if file.startswith(folder)]
+        return shared[0] if shared else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Spreads the tests over the processes that `make test` starts."""
+    return SharedStackScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks every test by the folder it lies in."""
+    """Marks every test by the folder it lies in; what takes longest comes first."""
+    items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in ORDER])
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder not in KINDS:
