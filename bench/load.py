@@ -26,7 +26,8 @@ class Subject:
         name: As shown.
         prepare: Makes calls ready.
         per_s: About how many a second one window may need at the most.
-        seconds: What single calls took.
+        seconds: What single calls took, each after another of its kind.
+        seconds_in_turn: What single calls took, each after those of the other subjects.
         rates: Calls a second of each window at saturation.
         turned_away: Calls at saturation that were not answered; they count in no rate.
     """
@@ -35,13 +36,19 @@ class Subject:
     prepare: Prepare
     per_s: int
     seconds: list[float] = field(default_factory=list)
+    seconds_in_turn: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
     turned_away: int = 0
 
     @property
     def p50_ms(self) -> float:
-        """Returns the median of single calls, one after another."""
+        """Returns the median of single calls in a row."""
         return statistics.median(self.seconds) * 1000
+
+    @property
+    def p50_in_turn_ms(self) -> float:
+        """Returns the median of single calls in turn with the other subjects'."""
+        return statistics.median(self.seconds_in_turn) * 1000
 
     @property
     def rate(self) -> float:
@@ -50,11 +57,22 @@ class Subject:
 
 
 async def one_by_one(subject: Subject, count: int) -> None:
-    """Measures `count` single calls."""
+    """Measures `count` single calls in a row."""
     for call in subject.prepare(count):
-        began = time.perf_counter()
-        await call()
-        subject.seconds.append(time.perf_counter() - began)
+        subject.seconds.append(await _timed(call))
+
+
+async def in_turn(subjects: Sequence[Subject], count: int) -> None:
+    """Measures `count` single calls of each subject, one of each after one of each."""
+    for calls in zip(*(subject.prepare(count) for subject in subjects), strict=True):
+        for subject, call in zip(subjects, calls, strict=True):
+            subject.seconds_in_turn.append(await _timed(call))
+
+
+async def _timed(call: Call) -> float:
+    began = time.perf_counter()
+    await call()
+    return time.perf_counter() - began
 
 
 async def at_saturation(subject: Subject, window_s: float, at_once: int) -> int:

@@ -30,7 +30,7 @@ from meldbrug.common.v1.common_pb2 import (
 )
 from meldbrug.crypto import SecretKeys
 
-TITLE = "veerpont"
+TITLE, READER = "veerpont", "noorderlicht-contact"
 FOUR_KINDS = (KIND_CONTEXT, KIND_SUMMARY, KIND_MEASURES, KIND_IMPACT)
 TEXT = "Op een gezamenlijke productie is iets gemeld dat aandacht vraagt. " * 12
 
@@ -70,7 +70,7 @@ async def reported(connection: Connection, sector: Sector) -> Case:
     reporter = ReporterClient(connection, SecretKeys.generate())
     report = await reporter.report(await draft(connection, sector))
     handler = MemberClient(connection, sector.keys("duinroos-vp"))
-    reader = MemberClient(connection, sector.keys("noorderlicht-contact"))
+    reader = MemberClient(connection, sector.keys(READER))
     terms = await PublicClient(connection).terms(LANGUAGE_NL)
     case = Case(sector, reporter, Consents(reporter), handler, reader, terms, report.name, notice="")
     return replace(case, notice=await offer(case))

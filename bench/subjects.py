@@ -19,10 +19,11 @@ from openfga_sdk.sync import OpenFgaClient
 
 from bench.echo import METHOD as ECHO
 from bench.load import Call, Subject
-from bench.sector import FOUR_KINDS, Case
+from bench.sector import FOUR_KINDS
 from meldbrug.client import Connection
 from meldbrug.client.connection import Credentials as Signing
 from meldbrug.common.v1.common_pb2 import PURPOSE_PROTECT_PEOPLE, Kind
+from meldbrug.crypto import SecretKeys
 from meldbrug.disclosure.v1.disclosure_service_pb2 import OpenSectionsRequest
 from policy.engine import run_fga
 from services.kernel.authz import PolicyTuple, timestamp
@@ -42,14 +43,16 @@ def echo(channel: grpc.aio.Channel, payload: bytes) -> Subject:
     return Subject("echo", lambda count: [lambda: method(payload, timeout=DEADLINE_S)] * count, per_s=12_000)
 
 
-def opening(connection: Connection, case: Case, kinds: Sequence[Kind.ValueType], name: str) -> Subject:
+def opening(
+    connection: Connection, keys: SecretKeys, notice: str, kinds: Sequence[Kind.ValueType], name: str
+) -> Subject:
     """Returns openings of `kinds`: token, two gates, record, answer; the client verifies nothing here."""
-    signing = Signing(case.reader.keys)
+    signing = Signing(keys)
     method: Method = connection.channel(OPEN).unary_unary(OPEN)
 
     def ready() -> Call:
         request = OpenSectionsRequest(
-            notice=case.notice, kinds=kinds, purpose=PURPOSE_PROTECT_PEOPLE, request_id=str(uuid4())
+            notice=notice, kinds=kinds, purpose=PURPOSE_PROTECT_PEOPLE, request_id=str(uuid4())
         )
         body = request.SerializeToString(deterministic=True)
         return functools.partial(

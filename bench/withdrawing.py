@@ -7,12 +7,10 @@ import time
 from dataclasses import dataclass, field, replace
 
 from bench.load import percentile
-from bench.sector import Case, offer, reported
-from bench.subjects import opening
+from bench.openers import Openers
+from bench.sector import READER, Case, offer, reported
 from meldbrug.client import Connection
-from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 
-OPENERS = 8
 ROUNDS = 200
 PER_INCIDENT = 50
 """Rounds with one incident, below the bound on its notices."""
@@ -34,40 +32,32 @@ class Withdrawals:
         return percentile(self.seconds, 0.99) * 1000
 
 
-async def measure(connection: Connection, case: Case, rounds: int = ROUNDS) -> Withdrawals:
-    """Offers a notice and withdraws its consent under load, `rounds` times."""
+async def measure(connection: Connection, case: Case, address: str, rounds: int = ROUNDS) -> Withdrawals:
+    """Offers a notice and withdraws its consent under load, `rounds` times.
+
+    Args:
+        connection: The reporter's and handler's.
+        case: Whose sector is used.
+        address: Of `disclosure`, for the readers.
+        rounds: How often.
+    """
     found = Withdrawals()
-    for number in range(rounds):
-        if number % PER_INCIDENT == 0:
-            case = await reported(connection, case.sector)
-        await _round(connection, replace(case, notice=await offer(case)), found)
+    async with Openers.running(address, connection.installation, case.sector.key_file(READER)) as openers:
+        for number in range(rounds):
+            if number % PER_INCIDENT == 0:
+                case = await reported(connection, case.sector)
+            await _round(openers, replace(case, notice=await offer(case)), found)
     return found
 
 
-async def _round(connection: Connection, case: Case, found: Withdrawals) -> None:
-    stop = asyncio.Event()
-    answered: list[float] = []
-    """When the withdrawal was answered; empty until then."""
-    subject = opening(connection, case, [KIND_SUMMARY], "opening")
-
-    async def opener() -> None:
-        while not stop.is_set():
-            began = time.perf_counter()
-            try:
-                await subject.prepare(1)[0]()
-            except Exception:  # noqa: BLE001 - refused, as it must be after the withdrawal
-                await asyncio.sleep(0.001)
-                continue
-            found.openings += 1
-            found.stale += bool(answered) and began > answered[0]
-
-    async def withdrawer() -> None:
-        await asyncio.sleep(LOAD_S)
-        began = time.perf_counter()
-        await case.consents.withdraw(case.notice)
-        answered.append(time.perf_counter())
-        found.seconds.append(answered[0] - began)
-        await asyncio.sleep(LOAD_S)
-        stop.set()
-
-    await asyncio.gather(withdrawer(), *(opener() for _ in range(OPENERS)))
+async def _round(openers: Openers, case: Case, found: Withdrawals) -> None:
+    await openers.begin(case.notice)
+    await asyncio.sleep(LOAD_S)
+    began = time.monotonic()
+    await case.consents.withdraw(case.notice)
+    answered = time.monotonic()
+    await asyncio.sleep(LOAD_S)
+    let_out = await openers.end()
+    found.seconds.append(answered - began)
+    found.openings += len(let_out)
+    found.stale += sum(each > answered for each in let_out)

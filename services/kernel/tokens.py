@@ -60,6 +60,9 @@ class KeyRing(Protocol):
     async def lookup_claimed(self, kid: str) -> KnownKey | None:
         """Returns the same of a kid that the caller only claims. Raises Exhausted for one too many."""
 
+    def was_unknown(self, kid: str) -> bool:
+        """Whether nobody knew `kid` when last asked, however long ago; asks nobody."""
+
 
 Fetch = Callable[[str], Awaitable[KnownKey | None]]
 Remembered = OrderedDict[str, tuple[float, KnownKey | None]]
@@ -119,6 +122,10 @@ class CachedKeyRing:
         """
         # Whoever was known once, however long ago, is no stranger: members come and go during a flood too.
         return await self._answer(kid, is_claim=kid not in self._known)
+
+    def was_unknown(self, kid: str) -> bool:
+        """Whether nobody knew `kid` when last asked, however long ago; asks nobody."""
+        return kid in self._unknown
 
     async def _answer(self, kid: str, *, is_claim: bool) -> KnownKey | None:
         entry = self._known.get(kid) or self._unknown.get(kid)
@@ -260,6 +267,8 @@ class Identity:
 
     async def _was_enrolled(self, kid: str, *, narrows: bool) -> bool:
         """Whether a key was ever a member's. Raises as the ring does where that must be known (ADR 30)."""
+        if narrows and self._ring.was_unknown(kid):
+            return False
         try:
             async with asyncio.timeout(NARROWING_PATIENCE_S if narrows else PATIENCE_S):
                 return await self._ring.lookup(kid) is not None

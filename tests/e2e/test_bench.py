@@ -15,6 +15,7 @@ async def test_the_benchmark_reports_and_withdraws(world: World) -> None:
     sealed = await reports(world.connection, case, 2)
     await one_by_one(sealed, 2)
     assert len(sealed.seconds) == 2
-    found = await withdrawing.measure(world.connection, case, rounds=1)
+    address = world.endpoints.services["disclosure"]
+    found = await withdrawing.measure(world.connection, case, address, rounds=1)
     assert found.openings > 0
     assert (found.stale, len(found.seconds)) == (0, 1)

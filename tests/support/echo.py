@@ -124,6 +124,9 @@ class Ring:
 
     lookup_claimed = lookup
 
+    def was_unknown(self, _kid: str) -> bool:
+        return False
+
 
 @dataclass
 class World:

@@ -44,16 +44,21 @@ async def advance(conn: AsyncConnection, incident: str, kid: str, sequence: int)
     """Moves the signer's count up to `sequence`, under the exclusive lock of the incident.
 
     Raises:
-        InvalidArgument: it is not above the last.
+        InvalidArgument: it is not above the last; the transaction must then roll back.
     """
     row = t.sequences.c
     last = select(row.last).where(row.incident == incident, row.signer_kid == kid).scalar_subquery()
-    known = (await conn.execute(select(last.label("last"), func.kernel.app_now().label("now")))).one()
-    require_sequence(sequence, known.last or 0, known.now)
-    counted = insert(t.sequences).values(incident=incident, signer_kid=kid, last=sequence)
-    await conn.execute(
-        counted.on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": sequence})
+    counted = (
+        insert(t.sequences)
+        .values(incident=incident, signer_kid=kid, last=sequence)
+        .on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": sequence})
     )
+    # One statement for both: what it reads is what was there before it wrote.
+    known = await conn.execute(
+        select(last.label("last"), func.kernel.app_now().label("now")).add_cte(counted.cte("counted"))
+    )
+    before = known.one()
+    require_sequence(sequence, before.last or 0, before.now)
 
 
 async def statements(conn: AsyncConnection, incident: str, kind: StatementKind) -> list[common_pb2.Signed]:

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true, union
+from sqlalchemy import ColumnElement, CompoundSelect, and_, false, func, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import ConsentState
@@ -42,12 +43,17 @@ async def facts(conn: AsyncConnection, incident: str, notice: str = "") -> Facts
     """Reads it as committed now, of all notices or of one; an incident that is not there wants nothing."""
     row = t.notices.c
     of_these = and_(row.incident == incident, row.name == notice if notice else true())
-    names = (await conn.execute(select(row.name).where(of_these))).scalars()
+    names = select(func.array_agg(row.name)).where(of_these)
+    conflicted = select(func.array_agg(_conflicted(incident).subquery().c.target))
+    found = await conn.execute(
+        select(names.scalar_subquery().label("names"), conflicted.scalar_subquery().label("conflicted"))
+    )
+    noted = found.one()
     return Facts(
         incident,
         handlers=await _handlers(conn, incident),
-        conflicted=await _conflicted(conn, incident),
-        notices=frozenset(names),
+        conflicted=frozenset(noted.conflicted or ()),
+        notices=frozenset(noted.names or ()),
         armed=await _armed(conn, of_these),
     )
 
@@ -61,7 +67,7 @@ async def _handlers(conn: AsyncConnection, incident: str) -> frozenset[tuple[str
     return frozenset((row.subject, row.participation) for row in await conn.execute(statement))
 
 
-async def _conflicted(conn: AsyncConnection, incident: str) -> frozenset[str]:
+def _conflicted(incident: str) -> CompoundSelect[Any]:
     excluded = t.exclusions.c
     people = select(excluded.target).where(
         excluded.incident == incident,
@@ -72,12 +78,14 @@ async def _conflicted(conn: AsyncConnection, incident: str) -> frozenset[str]:
         .join(t.exclusions, excluded.target == t.affiliations.c.organisation)
         .where(excluded.incident == incident)
     )
-    return frozenset((await conn.execute(union(people, theirs))).scalars())
+    return union(people, theirs)
 
 
 async def _armed(conn: AsyncConnection, of_these: ColumnElement[bool]) -> dict[str, Arming]:
     notice, consent = t.notices.c, t.consents.c
     readers = await _readers(conn, of_these)
+    if not readers:
+        return {}
     statement = (
         select(
             notice.name,

@@ -316,6 +316,10 @@ class Scene:
                 (task, args) for task, args in named if args.get("incident", self.incident) == self.incident
             ]
 
+    async def own_jobs(self) -> list[tuple[str, dict[str, str]]]:
+        """Jobs that wait for this incident; those of no incident may be other tests'."""
+        return [(task, args) for task, args in await self.jobs() if "incident" in args]
+
     async def idle_connections(self) -> list[str]:
         """States of this pool's connections that are not plainly idle, but for the one that asks."""
         async with self.database.transaction() as conn:

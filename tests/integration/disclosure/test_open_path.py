@@ -218,10 +218,10 @@ async def test_the_first_opening_is_told_and_later_ones_are_not(
     assert seat.first_open_time is not None
     assert (row.state, row.open_time is not None) == (NoticeState.OPENED, True)
     assert (after.version, after.epoch) == (before.version + 1, before.epoch)
-    assert await scene.jobs() == [("inform", {"incident": scene.incident})]
+    assert await scene.own_jobs() == [("inform", {"incident": scene.incident})]
 
     await scene.read(reader, notice.name)
-    assert len(await scene.jobs()) == 1
+    assert len(await scene.own_jobs()) == 1
     assert (await scene.all(t.notices, name=notice.name))[0].open_time == row.open_time
 
 
@@ -231,7 +231,7 @@ async def test_each_readers_first_opening_is_told(scene: Scene) -> None:
 
     await asyncio.gather(scene.read(first, notice.name), scene.read(second, notice.name))
 
-    assert len(await scene.jobs()) == 2
+    assert len(await scene.own_jobs()) == 2
     assert all(seat.first_open_time for seat in await scene.all(t.seats, notice=notice.name))
 
 

@@ -165,6 +165,23 @@ async def test_a_directory_that_hangs_holds_a_withdrawal_for_a_moment_and_a_repo
     assert answer.retry_s
 
 
+async def test_who_was_once_no_member_takes_back_without_anybody_being_asked(
+    crowded: grpc.aio.Channel, directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ADR 30: also when that was long ago, and enrolled since; every other method asks anew."""
+    monkeypatch.setattr(SystemClock, "monotonic", lambda _clock: elapsed)
+    elapsed = 0.0
+    reporter = Caller(crowded, keys(7), embed=True)
+    await reporter.call("ReporterService/Submit")
+    asked, elapsed = directory.asked, 3600.0
+    directory.ring.enrol(reporter.keys)
+
+    await reporter.call("ReporterService/Withdraw")
+    assert directory.asked == asked
+    for method in ("Submit", "Withdraw"):
+        assert (await refused(reporter.call(f"ReporterService/{method}"))).reason == "PRINCIPAL_CLASS"
+
+
 async def test_a_reporter_on_record_goes_on_when_nobody_can_tell(
     world: World, make_settings: MakeSettings
 ) -> None:

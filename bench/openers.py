@@ -1,0 +1,96 @@
+"""Readers who open without pause, as a process of their own: no reporter shares an interpreter with them.
+
+Run as `python -m bench.openers <address> <installation> <key file>`. Each line of standard input is a notice
+to open until the next line, which is empty; the answer to that is a line of JSON: when each opening that was
+let out began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from bench.subjects import opening
+from meldbrug.client import Connection, load_keys
+from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
+from meldbrug.crypto import SecretKeys
+
+AT_ONCE = 8
+LINE_LIMIT = 2**20
+
+
+class Openers:
+    """The process, from outside."""
+
+    def __init__(self, process: Process) -> None:
+        """Talks to a process; use `running`."""
+        self._process = process
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def running(cls, address: str, installation: str, key_file: Path) -> AsyncIterator[Openers]:
+        """Yields readers with one key, at the address of `disclosure`."""
+        command = [sys.executable, "-m", "bench.openers", address, installation, str(key_file)]
+        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT)
+        try:
+            yield cls(process)
+        finally:
+            process.terminate()
+            await process.wait()
+
+    async def begin(self, notice: str) -> None:
+        """Lets them open `notice` until `end`."""
+        await self._say(notice)
+
+    async def end(self) -> list[float]:
+        """Stops them. Returns when each opening that was let out began, in seconds of `time.monotonic()`."""
+        await self._say("")
+        if self._process.stdout is None:
+            raise TypeError("its output is a pipe")
+        began: list[float] = json.loads(await self._process.stdout.readline())
+        return began
+
+    async def _say(self, line: str) -> None:
+        if self._process.stdin is None:
+            raise TypeError("its input is a pipe")
+        self._process.stdin.write(f"{line}\n".encode())
+        await self._process.stdin.drain()
+
+
+async def serve(address: str, installation: str, keys: SecretKeys) -> None:
+    """Opens what standard input names, until it ends."""
+    async with Connection({"disclosure": address}, installation) as connection:
+        while notice := await _line():
+            stop = asyncio.Event()
+            openers = asyncio.gather(*(_open(connection, keys, notice, stop) for _ in range(AT_ONCE)))
+            await _line()
+            stop.set()
+            print(json.dumps([began for each in await openers for began in each]), flush=True)
+
+
+async def _line() -> str:
+    return (await asyncio.to_thread(sys.stdin.readline)).strip()
+
+
+async def _open(connection: Connection, keys: SecretKeys, notice: str, stop: asyncio.Event) -> list[float]:
+    subject = opening(connection, keys, notice, [KIND_SUMMARY], "opening")
+    let_out = []
+    while not stop.is_set():
+        call, began = subject.prepare(1)[0], time.monotonic()
+        try:
+            await call()
+        except Exception:  # noqa: BLE001 - refused, as it must be after the withdrawal
+            await asyncio.sleep(0.001)
+            continue
+        let_out.append(began)
+    return let_out
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], sys.argv[2], load_keys(Path(sys.argv[3]))))
