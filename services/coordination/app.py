@@ -16,8 +16,8 @@ from services.coordination.usecases.reading import Reading
 from services.coordination.usecases.reporting import Reporting
 from services.coordination.usecases.watching import Rhythm, Watching
 from services.kernel.jobs import Jobs
+from services.kernel.key_ring import CachedKeyRing
 from services.kernel.rpc import Kernel, Service
-from services.kernel.tokens import CachedKeyRing
 
 
 def build(kernel: Kernel) -> Service:

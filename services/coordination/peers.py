@@ -19,8 +19,8 @@ from services.coordination.domain.facts import (
     ReaderSnapshot,
 )
 from services.kernel.errors import NotPermitted
+from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.peers import Peer
-from services.kernel.tokens import KeyState, KnownKey
 
 DISCLOSURE = "/meldbrug.disclosure.v1.InternalService/"
 DIRECTORY = "/meldbrug.directory.v1.InternalService/"

@@ -17,8 +17,8 @@ from services.directory.usecases.productions import Productions
 from services.directory.usecases.rotation import Rotation
 from services.directory.usecases.secretariat import Secretariat
 from services.kernel.jobs import Jobs
+from services.kernel.key_ring import CachedKeyRing
 from services.kernel.rpc import Kernel, Service
-from services.kernel.tokens import CachedKeyRing
 
 PACKAGE = "meldbrug.directory.v1"
 

@@ -29,8 +29,8 @@ from services.kernel.authz import Actor, PrincipalClass
 from services.kernel.db import Database
 from services.kernel.errors import NotPermitted
 from services.kernel.jobs import Jobs
+from services.kernel.key_ring import CachedKeyRing
 from services.kernel.rpc import Kernel, Service
-from services.kernel.tokens import CachedKeyRing
 
 PACKAGE = "meldbrug.disclosure.v1"
 TERMS = Path(__file__).with_name("terms")

@@ -11,8 +11,8 @@ from google.protobuf.message import Message
 from meldbrug.crypto import PublicKeys
 from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.directory.v1 import directory_service_pb2 as pb
+from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.peers import Peer
-from services.kernel.tokens import KeyState, KnownKey
 
 M = TypeVar("M", bound=Message)
 

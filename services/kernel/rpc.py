@@ -19,10 +19,11 @@ from services.kernel.config import ConfigurationError, KernelSettings
 from services.kernel.db import Database
 from services.kernel.interceptors import Call, Rule, current_call
 from services.kernel.jobs import Jobs
+from services.kernel.key_ring import KeyRing
 from services.kernel.log import Metrics
 from services.kernel.pages import Pages
 from services.kernel.peers import Peers
-from services.kernel.tokens import IsReporter, KeyRing
+from services.kernel.tokens import IsReporter
 
 __all__ = ["Builder", "Call", "Kernel", "Loop", "Service", "current_call", "rules"]
 

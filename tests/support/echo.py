@@ -24,9 +24,9 @@ from meldbrug.crypto.keys import SecretKeys
 from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.jobs import Jobs
+from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.openfga.adapter import Probe
 from services.kernel.rpc import Call, Kernel, Service
-from services.kernel.tokens import KeyState, KnownKey
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

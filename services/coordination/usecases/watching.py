@@ -21,8 +21,8 @@ from services.coordination.usecases.ports import Deps
 from services.coordination.usecases.reading import WATCH, permitted
 from services.kernel.authz import Actor
 from services.kernel.errors import Unauthenticated
+from services.kernel.key_ring import KeyRing, KeyState
 from services.kernel.rpc import Call
-from services.kernel.tokens import KeyRing, KeyState
 
 # A change, or None for a heartbeat, with the token to resume after it.
 Message = tuple[StubView | None, str]

@@ -30,8 +30,8 @@ from services.directory.usecases.doors import ADMIN, MEMBER, SECRETARIAT, SELF, 
 from services.directory.usecases.vouching import public_keys
 from services.kernel.db import app_now
 from services.kernel.errors import InvalidArgument, NotPermitted
+from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.pages import Pages
-from services.kernel.tokens import KeyState, KnownKey
 
 R = TypeVar("R", bound=Resource)
 DEFAULT_PAGE = 50

@@ -214,7 +214,7 @@ async def test_without_the_policy_a_stream_ends_and_its_token_loses_nothing(worl
 async def test_a_stream_of_an_ended_key_hears_nothing_more(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from services.kernel.tokens import CachedKeyRing
+    from services.kernel.key_ring import CachedKeyRing
 
     case, reader = await world.case(), await world.reader()
     async with reader.watch() as stream:

@@ -10,7 +10,7 @@ import pytest
 
 from meldbrug.crypto.keys import SecretKeys
 from services.kernel.errors import Unavailable
-from services.kernel.tokens import KeyState
+from services.kernel.key_ring import KeyState
 from tests.support.echo import ALPHA, BETA, INSTALLATION, PACKAGE, Caller, EchoRequest, World, refused
 
 ECHO = f"/{PACKAGE}.MemberService/Echo"

@@ -18,9 +18,9 @@ from services.kernel.admission import LaneName
 from services.kernel.clock import SystemClock
 from services.kernel.config import KernelSettings
 from services.kernel.errors import Exhausted, Unavailable
+from services.kernel.key_ring import CachedKeyRing, KnownKey
 from services.kernel.process import Process
 from services.kernel.rpc import Call, Kernel, Service, rules
-from services.kernel.tokens import CachedKeyRing, KnownKey
 from tests.support.echo import (
     ALPHA,
     PACKAGE,

@@ -11,8 +11,8 @@ import pytest
 
 from meldbrug.crypto.keys import SecretKeys
 from services.kernel.errors import Exhausted, Unavailable
+from services.kernel.key_ring import CachedKeyRing, KeyState, KnownKey
 from services.kernel.log import request_id
-from services.kernel.tokens import CachedKeyRing, KeyState, KnownKey
 
 KEYS = SecretKeys(b"k" * 32, b"k" * 32)
 KNOWN = KnownKey(
