@@ -82,6 +82,8 @@ class Database:
             driver_url(url),
             pool_size=pool_size,
             max_overflow=0,
+            # The connection used last has the statements prepared and what they read at hand.
+            pool_use_lifo=True,
             pool_timeout=POOL_TIMEOUT_S,
             use_native_hstore=False,
             # Else an INSERT reports -1 rows, and `ON CONFLICT DO NOTHING` would never be noticed.
