@@ -2,7 +2,7 @@
 
 Run as `python -m bench.openers <address> <installation> <key file>`. Each line of standard input is a notice
 to open until the next line, which is empty; the answer to that is a line of JSON: when each opening that was
-let out began.
+let out began. The first line of output, an empty list, says that they are connected.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bench.subjects import opening
+from bench.subjects import OPEN, opening
 from meldbrug.client import Connection, load_keys
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 from meldbrug.crypto import SecretKeys
@@ -38,8 +38,10 @@ class Openers:
         """Yields readers with one key, at the address of `disclosure`."""
         command = [sys.executable, "-m", "bench.openers", address, installation, str(key_file)]
         process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT)
+        openers = cls(process)
         try:
-            yield cls(process)
+            await openers._hear()  # That it is connected: no round is without readers.
+            yield openers
         finally:
             process.terminate()
             await process.wait()
@@ -51,6 +53,9 @@ class Openers:
     async def end(self) -> list[float]:
         """Stops them. Returns when each opening that was let out began, in seconds of `time.monotonic()`."""
         await self._say("")
+        return await self._hear()
+
+    async def _hear(self) -> list[float]:
         if self._process.stdout is None:
             raise TypeError("its output is a pipe")
         began: list[float] = json.loads(await self._process.stdout.readline())
@@ -66,6 +71,8 @@ class Openers:
 async def serve(address: str, installation: str, keys: SecretKeys) -> None:
     """Opens what standard input names, until it ends."""
     async with Connection({"disclosure": address}, installation) as connection:
+        await connection.channel(OPEN).channel_ready()
+        print("[]", flush=True)
         while notice := await _line():
             stop = asyncio.Event()
             openers = asyncio.gather(*(_open(connection, keys, notice, stop) for _ in range(AT_ONCE)))
