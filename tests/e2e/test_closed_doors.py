@@ -28,6 +28,7 @@ FLOOR_S = 0.25
 EARLY_S = 0.003  # A timer of the event loop may ring so much before its time.
 APART_S = 0.06  # Between medians, on a machine that does other things too.
 REPEATS = 3
+ROUNDS = 5  # What keeps the machine busy for a while does not last; a door that is slower stays so.
 
 
 @dataclass(frozen=True)
@@ -335,7 +336,15 @@ async def test_every_closed_door_looks_the_same_and_answers_at_the_floor(closed:
             for _ in range(REPEATS)
         ]
 
-    answers = dict(zip(doors, await asyncio.gather(*map(knocks, doors.values())), strict=True))
+    answers: dict[str, list[Answer]] = {cause: [] for cause in doors}
+    for _ in range(ROUNDS):
+        for given, more in zip(
+            answers.values(), await asyncio.gather(*map(knocks, doors.values())), strict=True
+        ):
+            given.extend(more)
+        medians = medians_of(answers)
+        if apart(medians) < APART_S:
+            break
 
     reference = await closed.doors.knock(
         "/meldbrug.directory.v1.PublicService/GetProductionByCode",
@@ -347,10 +356,17 @@ async def test_every_closed_door_looks_the_same_and_answers_at_the_floor(closed:
         for answer in given:
             assert answer.seen == reference.seen, (cause, answer.code, answer.reason)
             assert answer.took_s >= FLOOR_S - EARLY_S, cause
-    medians = {
-        cause: statistics.median(answer.took_s for answer in given) for cause, given in answers.items()
-    }
-    assert max(medians.values()) - min(medians.values()) < APART_S, medians
+    assert apart(medians) < APART_S, medians
+
+
+def medians_of(answers: Mapping[str, list[Answer]]) -> dict[str, float]:
+    """Returns by cause how long half of all its answers took at the most, in seconds."""
+    return {cause: statistics.median(answer.took_s for answer in given) for cause, given in answers.items()}
+
+
+def apart(medians: Mapping[str, float]) -> float:
+    """Returns how much longer the slowest cause took than the quickest, in seconds."""
+    return max(medians.values()) - min(medians.values())
 
 
 async def test_a_refusal_looks_like_no_answer(world: World, actors: Actors) -> None:
