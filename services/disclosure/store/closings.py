@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, union, update
+from sqlalchemy import ColumnElement, Update, and_, case, delete, exists, func, or_, select, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -72,12 +72,27 @@ async def close_grant(
     conn: AsyncConnection, grant: str, kids: Collection[str] | None, reason: CloseReason
 ) -> None:
     """Closes seats under a grant and deletes their wraps: those of `kids`, or with None all of the grant."""
+    await conn.execute(_closing(grant, kids, reason))
+
+
+async def end_consent(conn: AsyncConnection, consent: str, state: ConsentState, reason: CloseReason) -> None:
+    """Closes all seats of a consent and marks it as ended; one that ended before keeps its first state."""
+    row = t.consents.c
+    ending = (
+        update(t.consents)
+        .where(row.name == consent, row.state == ConsentState.GIVEN)
+        .values(state=state.value)
+    )
+    await conn.execute(_closing(consent, None, reason).add_cte(ending.cte("ended_consent")))
+
+
+def _closing(grant: str, kids: Collection[str] | None, reason: CloseReason) -> Update:
+    # One statement: a withdrawal waits for each round trip behind whoever keeps the service busy.
     seat, wrap, pair = t.seats.c, t.wraps.c, t.consent_sections.c
     chosen = select(seat.kid).where(seat.grant_name == grant) if kids is None else sorted(kids)
     wraps = delete(t.wraps).where(wrap.grant_name == grant, wrap.reader_kid.in_(chosen), _not_reporters())
     pairs = delete(t.consent_sections).where(pair.consent == grant, pair.reader_kid.in_(chosen))
-    # One statement: a withdrawal waits for each round trip behind whoever keeps the service busy.
-    await conn.execute(
+    return (
         update(t.seats)
         .where(seat.grant_name == grant, seat.kid.in_(chosen), seat.closed_time.is_(None))
         .values(closed_time=func.kernel.app_now(), close_reason=reason.value)
@@ -151,16 +166,6 @@ async def kids_of_people(conn: AsyncConnection, grant: str, kids: Collection[str
     people = select(seat.subject).where(seat.grant_name == grant, seat.kid.in_(sorted(kids)))
     found = await conn.execute(select(seat.kid).where(seat.grant_name == grant, seat.subject.in_(people)))
     return list(found.scalars())
-
-
-async def end_consent(conn: AsyncConnection, consent: str, state: ConsentState) -> None:
-    """Marks a given consent as ended; one that ended before keeps its first state."""
-    row = t.consents.c
-    await conn.execute(
-        update(t.consents)
-        .where(row.name == consent, row.state == ConsentState.GIVEN)
-        .values(state=state.value)
-    )
 
 
 async def mark_closed(conn: AsyncConnection, name: str, state: NoticeState, answer: Answer) -> None:

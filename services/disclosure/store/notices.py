@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, and_, exists, func, or_, select, tuple_, update
+from sqlalchemy import Row, Select, and_, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,7 +45,6 @@ class Details:
     reader_kids: tuple[str, ...]
     excluded_kids: tuple[str, ...]
     sections: tuple[SectionRef, ...]
-    consent: common_pb2.Signed | None
 
 
 async def add(conn: AsyncConnection, proposal: Proposal, answer_for: timedelta) -> None:
@@ -123,13 +122,22 @@ async def count(conn: AsyncConnection, incident: str) -> int:
     return int(await conn.scalar(select(func.count()).where(t.notices.c.incident == incident)) or 0)
 
 
+def _with_consent() -> Select[Any]:
+    """Notices with the time and the statement of their newest consent, if there is one."""
+    consent = t.consents.c
+    return select(
+        t.notices,
+        func.kernel.app_now().label("now"),
+        consent.statement.label("consent_statement"),
+        consent.signature.label("consent_signature"),
+    ).outerjoin(t.consents, consent.name == t.notices.c.consent)
+
+
 async def of_incident(conn: AsyncConnection, notice: str, incident: str) -> Row[Any]:
-    """A notice of this incident, with the time. Raises NotPermitted."""
+    """A notice of this incident, with the time and its newest consent. Raises NotPermitted."""
     row = t.notices.c
-    query = select(t.notices, func.kernel.app_now().label("now")).where(
-        row.name == notice, row.incident == incident
-    )
-    found = (await conn.execute(query)).one_or_none()
+    query = _with_consent().where(row.name == notice, row.incident == incident)
+    found: Row[Any] | None = (await conn.execute(query)).one_or_none()
     if found is None:
         raise NotPermitted
     return found
@@ -141,27 +149,22 @@ async def page(
     before: tuple[datetime, str] | None,
     limit: int,
 ) -> list[Row[Any]]:
-    """The incident's notices, newest first, below a cursor."""
+    """The incident's notices with their newest consents, newest first, below a cursor."""
     row = t.notices.c
-    query = select(t.notices).where(row.incident == grant.on.name)
+    query = _with_consent().where(row.incident == grant.on.name)
     if before:
         query = query.where(tuple_(row.create_time, row.name) < before)
     return list(await conn.execute(query.order_by(row.create_time.desc(), row.name.desc()).limit(limit)))
 
 
 async def details(conn: AsyncConnection, names: Sequence[str]) -> dict[str, Details]:
-    """What each of these notices asks for, and its newest consent."""
-    readers, sections, consents = (
-        await _readers(conn, names),
-        await _sections(conn, names),
-        await _consents(conn, names),
-    )
+    """What each of these notices asks for."""
+    readers, sections = await _readers(conn, names), await _sections(conn, names)
     return {
         name: Details(
             reader_kids=tuple(row.kid for row in readers if row.notice == name and not row.left_out),
             excluded_kids=tuple(row.kid for row in readers if row.notice == name and row.left_out),
             sections=tuple(_ref(row) for row in sections if row.notice == name),
-            consent=consents.get(name),
         )
         for name in names
     }
@@ -180,13 +183,6 @@ async def _sections(conn: AsyncConnection, names: Sequence[str]) -> list[Row[Any
     return list(
         await conn.execute(select(t.notice_sections).where(row.notice.in_(names)).order_by(row.position))
     )
-
-
-async def _consents(conn: AsyncConnection, names: Sequence[str]) -> dict[str, common_pb2.Signed]:
-    row, notice = t.consents.c, t.notices.c
-    newest = select(row.notice, row.statement, row.signature).join(t.notices, notice.consent == row.name)
-    found = await conn.execute(newest.where(row.notice.in_(names)))
-    return {one.notice: common_pb2.Signed(statement=one.statement, signature=one.signature) for one in found}
 
 
 def _ref(row: Row[Any]) -> SectionRef:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, and_, false, func, or_, select, true, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, true, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import ConsentState
@@ -45,26 +45,35 @@ async def facts(conn: AsyncConnection, incident: str, notice: str = "") -> Facts
     of_these = and_(row.incident == incident, row.name == notice if notice else true())
     names = select(func.array_agg(row.name)).where(of_these)
     conflicted = select(func.array_agg(_conflicted(incident).subquery().c.target))
+    handlers = _handlers(incident).subquery()
     found = await conn.execute(
-        select(names.scalar_subquery().label("names"), conflicted.scalar_subquery().label("conflicted"))
+        select(
+            handlers,
+            names.scalar_subquery().label("names"),
+            conflicted.scalar_subquery().label("conflicted"),
+        )
     )
     noted = found.one()
     return Facts(
         incident,
-        handlers=await _handlers(conn, incident),
+        handlers=frozenset(zip(noted.subjects or (), noted.participations or (), strict=True)),
         conflicted=frozenset(noted.conflicted or ()),
         notices=frozenset(noted.names or ()),
         armed=await _armed(conn, of_these),
     )
 
 
-async def _handlers(conn: AsyncConnection, incident: str) -> frozenset[tuple[str, str]]:
-    statement = (
-        select(t.seats.c.subject, t.seats.c.participation)
-        .join(t.incidents, t.incidents.c.name == t.seats.c.incident)
-        .where(t.seats.c.grant_name == incident, live_seat(), t.incidents.c.withdrawn == false())
+def _handlers(incident: str) -> Select[Any, Any]:
+    """One row: who handles the incident, and as whose counsellor, in the same order."""
+    seat = t.seats.c
+    return (
+        select(
+            func.array_agg(seat.subject).label("subjects"),
+            func.array_agg(seat.participation).label("participations"),
+        )
+        .join(t.incidents, t.incidents.c.name == seat.incident)
+        .where(seat.grant_name == incident, live_seat(), t.incidents.c.withdrawn == false())
     )
-    return frozenset((row.subject, row.participation) for row in await conn.execute(statement))
 
 
 def _conflicted(incident: str) -> CompoundSelect[Any]:

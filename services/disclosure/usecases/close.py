@@ -128,5 +128,5 @@ class Closing:
 
     async def _end_consent(self, conn: AsyncConnection, row: closings.NoticeRow, reason: CloseReason) -> None:
         if row.consent is not None:
-            await closings.close_grant(conn, row.consent, None, reason)
-            await closings.end_consent(conn, row.consent, _CONSENT.get(reason, ConsentState.CLOSED))
+            state = _CONSENT.get(reason, ConsentState.CLOSED)
+            await closings.end_consent(conn, row.consent, state, reason)

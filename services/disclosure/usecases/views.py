@@ -113,7 +113,7 @@ def _consent_request(row: Row[Any], details: Details) -> pb.ConsentRequest:
         terms_version=row.terms_version,
         create_time=wire.stamp(row.create_time),
         answer_by_time=wire.stamp(row.answer_by_time),
-        consent=details.consent,
+        consent=wire.signed(row.consent_statement, row.consent_signature) if row.consent else None,
         state=row.state,
     )
 
