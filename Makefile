@@ -11,8 +11,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ARGS ?=
 # Processes that share the tests between them.
 WORKERS ?= 2
+# How long `make test-deep` goes on with its suite.
+MINUTES ?= 10
 
-.PHONY: help demo run test test-fast check bench generate clean
+.PHONY: help demo run test test-deep test-fast check bench generate clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -25,6 +27,9 @@ run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its da
 
 test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
+
+test-deep: $(READY) ## go on with the deep form of one suite: SUITE=name MINUTES=10
+	@$(IN_VENV) -m pytest --deep "$(SUITE)" --minutes $(MINUTES) --timeout 0 --capture no -n 0 $(ARGS)
 
 test-fast: $(READY) ## run the tests that need no stack
 	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)

@@ -12,6 +12,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from services.stack import Backends
+from tests.support.campaign import Campaign, Plan
 from tests.support.stack import TOOLS, fresh_database, running_stack, throw_away_folder
 
 if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of their own subject only.
@@ -41,14 +42,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
     return SharedStackScheduling(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the deep form of a suite: it alone runs, for so long."""
+    parser.addoption("--deep", metavar="SUITE", help="play the deep form of a suite, and nothing else")
+    parser.addoption("--minutes", type=float, default=10.0, help="how long the deep form lasts")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Marks every test by the folder it lies in; what takes longest comes first."""
+    if suite := config.getoption("deep"):
+        items[:] = [
+            item for item in items if (mark := item.get_closest_marker("campaign")) and mark.args[0] == suite
+        ]
+        if not items:
+            raise pytest.UsageError(f"there is no suite {suite}")
     items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in ORDER])
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder not in KINDS:
             raise pytest.UsageError(f"{item.path}: put it in one of {', '.join(sorted(KINDS))}")
         item.add_marker(folder)
+
+
+@pytest.fixture
+def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+    """The cases of the suite that the test's marker names."""
+    mark = request.node.get_closest_marker("campaign")
+    minutes = request.config.getoption("minutes") if request.config.getoption("deep") else None
+    running = Campaign(Plan(*mark.args, **mark.kwargs), deep_s=None if minutes is None else minutes * 60)
+    yield running
+    running.close()
 
 
 @pytest.fixture(autouse=True)
