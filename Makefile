@@ -45,7 +45,7 @@ generate: $(READY) ## write the files that are generated and committed
 	@$(IN_VENV) -m services.kernel.openfga.generate
 	@$(IN_VENV) policy/generate.py
 	@$(IN_VENV) -m services check-config > docs/config.schema.json
-	@$(IN_VENV) docs/generate.py
+	@$(IN_VENV) -m docs.generate
 
 clean: ## remove the environment, the stack and its data, and every cache of this folder
 	@rm -rf .venv .stack .gen .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

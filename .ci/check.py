@@ -68,7 +68,7 @@ def checks(before: Path | None) -> list[Check]:
         Check(
             "the engine's stubs are up to date", [PYTHON, "-m", "services.kernel.openfga.generate", "--check"]
         ),
-        Check("the reference is up to date", [PYTHON, "docs/generate.py", "--check"]),
+        Check("the reference is up to date", [PYTHON, "-m", "docs.generate", "--check"]),
         Check("words are spelled right (codespell)", [PYTHON, "-m", "codespell_lib", *tracked()]),
     ]
     if before:

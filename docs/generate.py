@@ -1,4 +1,4 @@
-"""Writes what documents say of contract and settings: `docs/api.md`, the tables of `docs/configuration.md`.
+"""Writes what documents say of contract and settings, and `docs/assurance.md`.
 
 `--check` writes nothing and exits 1 when a committed page differs.
 """
@@ -17,11 +17,13 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto
 from grpc_tools import protoc
 
+from docs import assurance
 from meldbrug.annotations.v1 import annotations_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 API = ROOT / "docs" / "api.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+ASSURANCE = ROOT / "docs" / "assurance.md"
 SCHEMA = ROOT / "docs" / "config.schema.json"
 SERVICE_FIELD, METHOD_FIELD = 6, 2
 """Numbers of `FileDescriptorProto.service` and `ServiceDescriptorProto.method` in a comment's path."""
@@ -54,7 +56,7 @@ def main() -> int:
     stale = [page for page, text in pages().items() if not page.exists() or page.read_text() != text]
     for page in stale:
         if check:
-            print(f"out of date: {page.relative_to(ROOT)}; run `python docs/generate.py`", file=sys.stderr)
+            print(f"out of date: {page.relative_to(ROOT)}; run `python -m docs.generate`", file=sys.stderr)
         else:
             page.write_text(pages()[page])
     return 1 if check and stale else 0
@@ -63,7 +65,11 @@ def main() -> int:
 def pages() -> Mapping[Path, str]:
     """Returns each page as it should be."""
     schema = json.loads(SCHEMA.read_text())
-    return {API: api(), CONFIGURATION: configuration(CONFIGURATION.read_text(), schema)}
+    return {
+        API: api(),
+        CONFIGURATION: configuration(CONFIGURATION.read_text(), schema),
+        ASSURANCE: assurance.page(),
+    }
 
 
 def api() -> str:

@@ -49,7 +49,7 @@ def test_the_committed_schema_is_that_of_the_code():
 def test_a_generated_page_is_up_to_date(page: tuple[generate.Path, str]):
     path, text = page
 
-    assert path.read_text("utf-8") == text, "run `python docs/generate.py`"
+    assert path.read_text("utf-8") == text, "run `python -m docs.generate`"
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_a_setting():

@@ -177,6 +177,7 @@ async def test_a_change_that_nobody_may_see_moves_nothing_but_the_version(
 async def test_a_readers_changes_appear_in_their_order_whoever_commits_last(
     world: World, store: Database
 ) -> None:
+    """I23."""
     reader, cases = await world.reader(), [await world.case(tell=False) for _ in range(2)]
     for case in cases:
         await case.offer(reader, tell=False)

@@ -78,6 +78,7 @@ def test_one_key_does_not_use_up_another() -> None:
 
 
 def test_memory_does_not_grow_with_strangers() -> None:
+    """I26: what is remembered of callers is bounded, whoever they are."""
     rates = Rates(1000, Time())
     for number in range(1000):
         rates.take(f"key {number:040}", Rate(1.0, 1))

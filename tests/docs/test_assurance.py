@@ -1,0 +1,48 @@
+"""The page of assurance names every threat and invariant, as kept by a test or as open, and never as both."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs import assurance
+
+FOUND = list(assurance.tests())
+THREATS = assurance.THREATS.read_text("utf-8")
+SUITES = [test for test in FOUND if test.suite]
+
+
+def numbers(heading: str) -> list[str]:
+    return [
+        number for cells, *_ in assurance.rows(THREATS, heading) for number in re.findall(r"[TI]\d+", cells)
+    ]
+
+
+def test_every_number_is_kept_by_a_test_or_open_and_never_both():
+    known = {*numbers("What must always hold"), *numbers("Threats and answers")}
+    still_open = numbers("What is open")
+    kept = set(assurance.keeping(FOUND))
+
+    assert {number for number in kept if number in still_open} == set()
+    assert known - set(still_open) - kept == set(), "no test names these"
+    assert kept - known == set(), "no threat or invariant has this number"
+
+
+def test_each_number_stands_once():
+    for heading in ("What must always hold", "Threats and answers", "What is open"):
+        assert len(numbers(heading)) == len(set(numbers(heading))), heading
+
+
+@pytest.mark.parametrize("test", SUITES, ids=lambda test: test.suite["name"])
+def test_a_suite_says_what_a_case_is_and_has_a_floor_and_a_target(test: assurance.Test):
+    assert test.suite
+    assert set(test.suite) == set(assurance.PARAMETERS)
+    assert test.said.partition("\n")[0]
+    assert 0 < test.suite["floor"] < test.suite["target"]
+
+
+def test_every_record_is_of_a_suite():
+    assert {path.stem for path in assurance.RECORDS.glob("*.json")} <= {
+        test.suite["name"] for test in SUITES if test.suite
+    }
