@@ -11,10 +11,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ARGS ?=
 # Processes that share the tests between them.
 WORKERS ?= 2
-# How long `make test-deep` goes on with its suite.
+# How long `make test-deep` and `make mutants` go on.
 MINUTES ?= 10
 
-.PHONY: help demo run test test-deep test-fast check bench generate clean
+.PHONY: help demo run test test-deep mutants test-fast check bench generate clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -30,6 +30,9 @@ test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
 
 test-deep: $(READY) ## go on with the deep form of one suite: SUITE=name MINUTES=10
 	@$(IN_VENV) -m pytest --deep "$(SUITE)" --minutes $(MINUTES) --timeout 0 --capture no -n 0 $(ARGS)
+
+mutants: $(READY) ## change the code in small ways and see that a test minds: GROUP=crypto MINUTES=10
+	@$(IN_VENV) -m tests.support.mutants "$(GROUP)" --minutes $(MINUTES)
 
 test-fast: $(READY) ## run the tests that need no stack
 	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)
@@ -48,7 +51,7 @@ generate: $(READY) ## write the files that are generated and committed
 	@$(IN_VENV) -m docs.generate
 
 clean: ## remove the environment, the stack and its data, and every cache of this folder
-	@rm -rf .venv .stack .gen .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .stack .gen .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml

@@ -17,10 +17,12 @@ from services.disclosure.domain import (
     Ground,
     Kind,
     Limits,
+    NoticeState,
     Said,
     SectionRef,
     Wrap,
     incident_of,
+    led_to,
     require_asked,
     require_asking_period,
     require_pairs,
@@ -29,6 +31,7 @@ from services.disclosure.domain import (
     require_sequence,
     require_shareable,
     require_wraps,
+    wrong_state,
 )
 from services.kernel.errors import InvalidArgument, Refusal
 
@@ -221,3 +224,38 @@ def test_sections_known_twice_in_other_versions_are_told_apart() -> None:
     require_same_sections([second], [SUMMARY, second])
     with pytest.raises(InvalidArgument):
         require_same_sections([replace(second, digest=SUMMARY.digest)], [SUMMARY, second])
+
+
+def test_a_period_may_begin_as_far_from_now_as_clocks_may_differ() -> None:
+    begin, tolerance = START.replace(microsecond=0), timedelta(minutes=5)
+
+    for off in (-tolerance, tolerance):
+        require_period(begin + off, UNTIL, UNTIL, begin)
+        assert reason(require_period, begin + off * 301 / 300, UNTIL, UNTIL, begin) == "PERIOD_MISMATCH"
+
+
+def test_a_notice_may_ask_up_to_the_last_second_and_not_for_none() -> None:
+    now = START.replace(microsecond=0)
+
+    require_asking_period(now + LIMITS.consent_for, now, LIMITS)
+    assert reason(require_asking_period, now, now, LIMITS) == "PERIOD_MISMATCH"
+    beyond = now + LIMITS.consent_for + timedelta(seconds=1)
+    assert reason(require_asking_period, beyond, now, LIMITS) == "PERIOD_MISMATCH"
+
+
+@pytest.mark.parametrize(
+    ("steps", "keys"),
+    [
+        ([], "c"),
+        ([("b", "c")], "bc"),
+        ([("a", "b"), ("b", "c")], "abc"),
+        ([("b", "c"), ("a", "b")], "bc"),
+        ([("a", "b"), ("x", "y")], "c"),
+    ],
+)
+def test_hand_overs_lead_to_a_key_in_their_order(steps: list[tuple[str, str]], keys: str) -> None:
+    assert led_to("c", steps) == frozenset(keys)
+
+
+def test_a_wrong_state_is_named() -> None:
+    assert wrong_state(NoticeState.OPENED).metadata == {"state": "OPENED"}
