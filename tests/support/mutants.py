@@ -24,6 +24,8 @@ RECORD = ROOT / "tests" / "mutants" / "record.json"
 SURVIVORS = ROOT / "tests" / "mutants" / "survivors.json"
 # The client package lies where mutmut finds the name under which it is imported.
 MOVED = ("clients/python/meldbrug/", "src/meldbrug/")
+# Of mutmut's exit codes those that say that a test failed or never ended.
+KILLED_CODES = (1, 3, 24, 36, 152, 255)
 KILLED = ("killed", "timeout", "caught by type check")
 
 
@@ -75,20 +77,35 @@ def main() -> int:
 
 def prepared(group: str) -> Path:
     """Returns the copy that is changed, brought up to date; what did not change keeps its results."""
-    folder = WORK / group
+    folder, minded = WORK / group, False
     for name in _ours():
         target = folder / name.replace(*MOVED)
         content = (ROOT / name).read_bytes()
         if name == "pyproject.toml":
             content += _configuration(GROUPS[group]).encode()
         if not target.exists() or target.read_bytes() != content:
+            minded |= name.startswith("tests/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
+    if minded:
+        _forget_survivors(folder / "mutants")
     tools = folder / ".stack" / "tools"
     tools.parent.mkdir(exist_ok=True)
     if not tools.is_symlink():
         tools.symlink_to(ROOT / ".stack" / "tools")
     return folder
+
+
+def _forget_survivors(mutants: Path) -> None:
+    """What survived is tried again when the tests changed; what was killed stays so."""
+    (mutants / "mutmut-stats.json").unlink(missing_ok=True)
+    for path in mutants.rglob("*.py.meta"):
+        known = json.loads(path.read_text("utf-8"))
+        codes = known["exit_code_by_key"]
+        known["exit_code_by_key"] = {
+            name: code if code in KILLED_CODES else None for name, code in codes.items()
+        }
+        path.write_text(json.dumps(known), "utf-8")
 
 
 def _ours() -> list[str]:

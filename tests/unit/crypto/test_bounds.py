@@ -13,7 +13,16 @@ from meldbrug.crypto.chains import verify_member
 from meldbrug.crypto.keys import PublicKeys, require_signing_key
 from meldbrug.crypto.statements import MAX_STATEMENT_BYTES, StatementKind, parse
 from meldbrug.statements.v1 import statements_pb2 as said
-from tests.unit.crypto.builders import INSTALLATION, MEMBER, NOW, REPORTER, ROOT, admin_endorsed, context
+from tests.unit.crypto.builders import (
+    INSTALLATION,
+    MEMBER,
+    NOW,
+    REPORTER,
+    ROOT,
+    admin_endorsed,
+    context,
+    rotated,
+)
 
 METHOD = "/meldbrug.disclosure.v1.ReporterService/SubmitReport"
 AUDIENCE = INSTALLATION + METHOD
@@ -117,6 +126,23 @@ def test_when_an_endorsement_began_is_told_in_utc() -> None:
         (lambda: receipt.keys_from(bytes(17)), "entropy-length"),
         (lambda: receipt.from_words("a " * 501), "too-long"),
         (lambda: sealing.seal_section(context(), b"", bytes(31), MEMBER, REPORTER.kid), "cek-length"),
+        (lambda: sealing.seal_section(context(), "\ud800", bytes(32), MEMBER, REPORTER.kid), "not-unicode"),
+        (
+            lambda: sealing.seal_section(
+                context(), bytes(sealing.MAX_CONTENT_BYTES + 1), bytes(32), MEMBER, REPORTER.kid
+            ),
+            "too-large",
+        ),
+        (lambda: sealing._unpad(b"\xff" * 64), "padding"),
+        (
+            lambda: verify_member(
+                INSTALLATION,
+                [admin_endorsed()],
+                [rotated(ROOT, MEMBER, installation=MEMBER.kid)],
+                MEMBER.public,
+            ),
+            "installation",
+        ),
         (lambda: sealing.wrap_key(bytes(31), MEMBER.public, context(), "", ()), "cek-length"),
     ],
 )
