@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 THREATS = ROOT / "docs" / "threat-model.md"
 PROMISES = ROOT / "docs" / "promises.md"
 RECORDS = ROOT / "tests" / "record"
+MUTANTS = ROOT / "tests" / "mutants" / "record.json"
 NUMBER = re.compile(r"\b[TI]\d{1,2}\b")
 PARAMETERS = ("name", "unit", "floor", "target", "short_s")
 INTRODUCTION = """# Assurance
@@ -36,6 +37,13 @@ far* is what deep runs really did. `MELDBRUG_CASE=<number>` plays one case again
 | suite | what a case is | each run | target | so far | cases | hours | last run |
 |---|---|---|---|---|---|---|---|
 """
+OF_MUTANTS = """
+## Mutants
+`make mutants GROUP=crypto` changes the code in one small place after another; a change that fails no test has
+a reason in `tests/mutants/survivors.json`, or the run fails. To reach: 95 % killed.
+
+| code | changes | killed | share | last run |
+|---|---|---|---|---|"""
 OF_WHAT_IS_OPEN = """## Open
 No test keeps these; they are not passed.
 
@@ -63,7 +71,7 @@ def page() -> str:
     found = list(tests())
     kept = keeping(found)
     text = THREATS.read_text("utf-8")
-    parts = [INTRODUCTION.rstrip("\n"), OF_SUITES.rstrip("\n"), *suites(found), ""]
+    parts = [INTRODUCTION.rstrip("\n"), OF_SUITES.rstrip("\n"), *suites(found), OF_MUTANTS, *mutants(), ""]
     parts += ["## Invariants", *listed(rows(text, "What must always hold"), kept)]
     parts += ["## Threats", *listed(rows(text, "Threats and answers"), kept)]
     parts += [OF_WHAT_IS_OPEN]
@@ -122,7 +130,10 @@ def listed(table: list[tuple[str, ...]], kept: Mapping[str, list[Test]]) -> Iter
         for number in numbers.split(", "):
             if kept.get(number):
                 yield f"\n**{number}** {said}\n"
-                yield from (f"- {test.place}" for test in kept[number])
+                whole = {test.path for test in kept[number] if not test.name}
+                yield from (
+                    f"- {test.place}" for test in kept[number] if not test.name or test.path not in whole
+                )
     yield ""
 
 
@@ -149,3 +160,11 @@ def _progress(plan: Mapping[str, Any], done: Mapping[str, Any]) -> str:
             last,
         ]
     )
+
+
+def mutants() -> Iterator[str]:
+    """Yields a row for each group of code that was changed, whole."""
+    for name, done in json.loads(MUTANTS.read_text("utf-8")).items():
+        share = done["killed"] / done["mutants"]
+        last = f"{done['date']}, {done['commit']}"
+        yield f"| {name} | {done['mutants']:,} | {done['killed']:,} | {share:.1%} | {last} |"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from docs import assurance
+from tests.support import mutants
 
 FOUND = list(assurance.tests())
 THREATS = assurance.THREATS.read_text("utf-8")
@@ -46,3 +48,17 @@ def test_every_record_is_of_a_suite():
     assert {path.stem for path in assurance.RECORDS.glob("*.json")} <= {
         test.suite["name"] for test in SUITES if test.suite
     }
+
+
+def test_nearly_every_change_of_the_code_is_minded_and_the_others_have_a_reason():
+    """I30."""
+    record = json.loads(mutants.RECORD.read_text("utf-8"))
+    reasons = json.loads(mutants.SURVIVORS.read_text("utf-8"))
+    listed = [each for survivors in reasons.values() for each in survivors]
+
+    assert set(record) <= set(mutants.GROUPS)
+    assert (
+        len(listed) == len(set(listed)) == sum(done["mutants"] - done["killed"] for done in record.values())
+    )
+    assert all(done["killed"] >= 0.95 * done["mutants"] for done in record.values())
+    assert all(len(reason.split()) > 3 for reason in reasons)

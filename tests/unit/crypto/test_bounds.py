@@ -189,3 +189,8 @@ def test_keys_ask_for_as_many_random_bytes_as_a_seed_has() -> None:
 )
 def test_words_are_as_far_apart_as_letters_must_change(first: str, second: str, steps: int) -> None:
     assert receipt._distance(first, second) == steps
+
+
+def test_only_padding_is_left_out_of_what_is_encoded() -> None:
+    assert tokens._encode(b"\x00\x00\x17") == "AAAX"
+    assert tokens._decode("AAAX") == b"\x00\x00\x17"
