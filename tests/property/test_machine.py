@@ -2,16 +2,13 @@
 
 Keeps I1, I2, I3, I7, I8, I12, I15 and I27: after every step those whom it concerned and one other try their
 doors; at the end everyone tries everything. Nothing fails and nobody dies here: what a policy engine that is
-gone (I5) or a kill (I11) may do is for tests/fault. Every round has a seed of its own, printed first:
-`MELDBRUG_PROPERTY_SEED=<seed> uv run pytest tests/property` plays it again, `MELDBRUG_PROPERTY_SECONDS=3600`
-plays longer.
+gone (I5) or a kill (I11) may do is for tests/fault. The number of a case is the seed of its round;
+`MELDBRUG_PROPERTY_STEPS` makes rounds longer.
 """
 
 from __future__ import annotations
 
 import os
-import secrets
-import time
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -29,14 +26,12 @@ from hypothesis.stateful import (
 
 from meldbrug.client.errors import MeldbrugError
 from meldbrug.crypto import CryptoError, SectionContext, unwrap_key
+from tests.support.campaign import Campaign
 from tests.support.faults import FAST, Recorder, effects, settled_on
 from tests.support.machine import KINDS, LEAD, PURPOSES, RECIPIENTS, Play, one_loop
 from tests.support.stack import running_stack
 
-SECONDS = float(os.environ.get("MELDBRUG_PROPERTY_SECONDS", "75"))
 STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "40"))
-KNOWN: tuple[int, ...] = ()
-"""Seeds of rounds that failed once."""
 
 pick = st.integers(0, 11)
 """Which of what there is, by its place; the same place again after the list grew is another one."""
@@ -319,7 +314,6 @@ def machine() -> Iterator[type[Machine]]:
 
 def play_round(machine: type[Machine], number: int) -> None:
     """Plays one round, told by its seed alone."""
-    print(f"seed {number}", flush=True)
     plan = settings(
         max_examples=1,
         stateful_step_count=STEPS,
@@ -329,24 +323,17 @@ def play_round(machine: type[Machine], number: int) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    try:
-        run_state_machine_as_test(seed(number)(machine), settings=plan)
-    except BaseException as failure:
-        failure.add_note(f"seed {number}: put it in KNOWN")
-        raise
+    run_state_machine_as_test(seed(number)(machine), settings=plan)
 
 
-@pytest.mark.timeout(SECONDS + 300)
-def test_nobody_reads_more_or_less_than_the_model_says(machine: type[Machine]) -> None:
-    """I1, I2, I3, I7, I8, I12, I15, I27, over and over until the time is up."""
-    for number in KNOWN:
+@pytest.mark.timeout(600)
+@pytest.mark.campaign("machine", unit="steps", floor=2000, target=100_000, short_s=480)
+def test_nobody_reads_more_or_less_than_the_model_says(machine: type[Machine], campaign: Campaign) -> None:
+    """Up to two reports with eight notices on a production with its staff, and all that can happen to them.
+
+    Keeps I1, I2, I3, I7, I8, I12, I15 and I27.
+    """
+    for number in campaign:
+        before = machine.steps
         play_round(machine, number)
-    if given := os.environ.get("MELDBRUG_PROPERTY_SEED"):
-        play_round(machine, int(given))
-        return
-    until, rounds = time.monotonic() + SECONDS, 0
-    while time.monotonic() < until or not rounds:
-        play_round(machine, secrets.randbelow(2**32))
-        rounds += 1
-    print(f"{rounds} rounds, {machine.steps} steps")
-    assert machine.steps > rounds
+        campaign.count(rounds=1, steps=machine.steps - before)
