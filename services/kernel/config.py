@@ -90,6 +90,10 @@ class KernelSettings(BaseSettings):
         8, ge=1, le=200, description="connections per service; as many again for openings"
     )
     database_durability_check: bool = Field(True, description="refuse a server that may lose commits")
+    narrowings_dir: Path | None = Field(
+        None,
+        description="folder where what is closed is kept apart, for a restore; better on another disk",
+    )
     openfga: OpenFGASettings
     admission: AdmissionSettings = AdmissionSettings()
     service_secrets_dir: Path = Field(

@@ -1,0 +1,127 @@
+"""A database that is lost and brought back: the commands as the operator runs them, and what opens then."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+import psycopg
+from sqlalchemy import and_, exists, false, func, select
+
+from services.disclosure.store import tables as t
+from services.disclosure.store.seats import consent_opens, live_seat
+from services.health import serves
+from services.kernel.db import Database
+from services.stack.postgres import program
+from services.stack.processes import free_port
+from tests.support.stack import ROOT
+
+POLL_S = 0.02
+PATIENCE_S = 30.0
+TOOLS = program("pg_dump").parent
+BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a restore goes: an empty database, a copy of the keys, and the settings that lead to both."""
+
+    url: str
+    keys: Path
+    env: Mapping[str, str]
+
+    @classmethod
+    def beside(cls, env: Mapping[str, str], url: str, keys: Path, folder: Path) -> Place:
+        """A place that shares everything but database and keys with a running stack."""
+        copy = folder / "keys"
+        shutil.copytree(keys, copy)
+        return cls(url, copy, {**env, "MELDBRUG_DATABASE_URL": url})
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Starts a command of `python -m services`."""
+        command = [sys.executable, "-m", "services", *map(str, arguments)]
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=dict(self.env),
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
+    def run(self, *arguments: str | Path) -> tuple[int, str]:
+        """Runs a command to its end; returns its status and what it said."""
+        process = self.start(*arguments)
+        said, _ = process.communicate(timeout=120)
+        return process.returncode, said
+
+    def restoring(self, backup: Path, journals: Path) -> tuple[str | Path, ...]:
+        """The arguments of a restore to here."""
+        places = ("--from", backup, "--narrowings", journals, "--keys", self.keys)
+        return ("restore", "--postgres-bin", TOOLS, *places)
+
+    def saving(self, backup: Path) -> tuple[str | Path, ...]:
+        """The arguments of a backup from here."""
+        return ("backup", "--postgres-bin", TOOLS, "--to", backup)
+
+    def running(self) -> tuple[str | Path, ...]:
+        """The arguments that start all services here."""
+        return ("--env-file", self.keys / "installation.env", "run", "all")
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Yields the address of all services in one process on what was restored."""
+        address = f"127.0.0.1:{free_port()}"
+        here = Place(self.url, self.keys, {**self.env, "MELDBRUG_LISTEN": address})
+        process = here.start(*self.running())
+        try:
+            with grpc.insecure_channel(address) as channel:
+                for _ in range(int(PATIENCE_S / POLL_S)):
+                    assert process.poll() is None, "the services ended"
+                    if await asyncio.to_thread(serves, channel):
+                        break
+                    await asyncio.sleep(POLL_S)
+            yield address
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.communicate)
+
+
+async def waits_for_lock(url: str, application: str) -> None:
+    """Returns once a session of that name waits for a lock in the database."""
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as sql:
+        for _ in range(int(PATIENCE_S / POLL_S)):
+            found = await (await sql.execute(BUSY, (application,))).fetchone()
+            if found and found[0]:
+                return
+            await asyncio.sleep(POLL_S)
+    raise AssertionError(f"{application} never waited for a lock")
+
+
+async def opening(url: str) -> set[tuple[str, str]]:
+    """Pairs of grant and key that SQL lets open something now: readers with a wrap, handlers of an intake."""
+    seat, notice, consent, wrap = t.seats.c, t.notices.c, t.consents.c, t.wraps.c
+    has_wrap = exists().where(wrap.grant_name == seat.grant_name, wrap.reader_kid == seat.kid)
+    live = (live_seat(), t.incidents.c.withdrawn == false(), has_wrap.correlate(t.seats))
+    of_incident = select(seat.grant_name, seat.kid).join(t.incidents, t.incidents.c.name == seat.incident)
+    readers = (
+        of_incident.join(t.notices, and_(notice.name == seat.notice, notice.consent == seat.grant_name))
+        .join(t.consents, consent.name == seat.grant_name)
+        .where(*live, consent_opens(func.kernel.app_now()))
+    )
+    handlers = of_incident.where(*live, seat.grant_name == seat.incident)
+    database = Database(url, "disclosure", app_name="test", clock_offset_enabled=True)
+    try:
+        async with database.transaction() as conn:
+            found = [*await conn.execute(readers), *await conn.execute(handlers)]
+    finally:
+        await database.close()
+    return {(row.grant_name, row.kid) for row in found}
