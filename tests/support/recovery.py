@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import subprocess
 import sys
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import grpc
 import psycopg
-from sqlalchemy import and_, exists, false, func, select
+from sqlalchemy import and_, false, func, select
 
+from services.backup.restore import Plan
 from services.disclosure.store import tables as t
 from services.disclosure.store.seats import consent_opens, live_seat
 from services.health import serves
@@ -43,6 +45,17 @@ class Place:
         copy = folder / "keys"
         shutil.copytree(keys, copy)
         return cls(url, copy, {**env, "MELDBRUG_DATABASE_URL": url})
+
+    @classmethod
+    def of(cls, plan: Plan) -> Place:
+        """Where a plan leads."""
+        settings = {
+            "MELDBRUG_DATABASE_URL": plan.url,
+            "MELDBRUG_OPENFGA__ADDRESS": plan.engine.address,
+            "MELDBRUG_OPENFGA__HTTP_URL": plan.engine.http_url,
+            "MELDBRUG_OPENFGA__TOKEN_FILE": str(plan.engine.token_file),
+        }
+        return cls(plan.url, plan.keys, {**os.environ, **settings})
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
         """Starts a command of `python -m services`."""
@@ -106,22 +119,27 @@ async def waits_for_lock(url: str, application: str) -> None:
     raise AssertionError(f"{application} never waited for a lock")
 
 
-async def opening(url: str) -> set[tuple[str, str]]:
-    """Pairs of grant and key that SQL lets open something now: readers with a wrap, handlers of an intake."""
+async def opening(url: str) -> set[tuple[str, str, str]]:
+    """What SQL lets open now, as grant, key and section: of readers, and of handlers of an intake."""
     seat, notice, consent, wrap = t.seats.c, t.notices.c, t.consents.c, t.wraps.c
-    has_wrap = exists().where(wrap.grant_name == seat.grant_name, wrap.reader_kid == seat.kid)
-    live = (live_seat(), t.incidents.c.withdrawn == false(), has_wrap.correlate(t.seats))
-    of_incident = select(seat.grant_name, seat.kid).join(t.incidents, t.incidents.c.name == seat.incident)
-    readers = (
-        of_incident.join(t.notices, and_(notice.name == seat.notice, notice.consent == seat.grant_name))
-        .join(t.consents, consent.name == seat.grant_name)
-        .where(*live, consent_opens(func.kernel.app_now()))
+    held = (
+        select(seat.grant_name, seat.kid, wrap.section)
+        .join(t.incidents, t.incidents.c.name == seat.incident)
+        .join(t.wraps, and_(wrap.grant_name == seat.grant_name, wrap.reader_kid == seat.kid))
+        .where(live_seat(), t.incidents.c.withdrawn == false())
     )
-    handlers = of_incident.where(*live, seat.grant_name == seat.incident)
+    readers = (
+        held.join(t.notices, and_(notice.name == seat.notice, notice.consent == seat.grant_name))
+        .join(t.consents, consent.name == seat.grant_name)
+        .where(consent_opens(func.kernel.app_now()))
+    )
     database = Database(url, "disclosure", app_name="test", clock_offset_enabled=True)
     try:
         async with database.transaction() as conn:
-            found = [*await conn.execute(readers), *await conn.execute(handlers)]
+            found = [
+                *await conn.execute(readers),
+                *await conn.execute(held.where(seat.grant_name == seat.incident)),
+            ]
     finally:
         await database.close()
-    return {(row.grant_name, row.kid) for row in found}
+    return {(row.grant_name, row.kid, row.section) for row in found}
