@@ -23,7 +23,7 @@ class OpenFGASettings(_Section):
     """How the policy engine is reached."""
 
     address: str = Field(description="host:port of the gRPC API")
-    http_url: str = Field("", description="URL of the HTTP API; only bootstrap needs it")
+    http_url: str = Field("", description="URL of the HTTP API; only bootstrap and restore need it")
     store_id: str = Field(description="the one store; another is refused")
     token_file: Path | None = Field(None, description="file with the preshared key; none when absent")
     tls: bool = Field(

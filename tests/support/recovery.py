@@ -28,6 +28,15 @@ from tests.support.stack import ROOT
 POLL_S = 0.02
 PATIENCE_S = 30.0
 TOOLS = program("pg_dump").parent
+CLOSED = """SELECT name, 'withdrawn' FROM disclosure.incidents WHERE withdrawn
+UNION SELECT name, state::text FROM disclosure.notices WHERE close_time IS NOT NULL
+UNION SELECT incident, target FROM disclosure.exclusions
+UNION SELECT target, 'ended' FROM disclosure.ended
+UNION SELECT subject, organisation FROM disclosure.affiliations
+UNION SELECT name, state::text FROM directory.organisations WHERE state <> 1
+UNION SELECT name, state::text FROM directory.participations WHERE state = 3
+UNION SELECT name, state::text FROM directory.members WHERE state = 4
+UNION SELECT name, 'ended' FROM directory.appointments WHERE ended"""
 BUSY = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND wait_event_type = 'Lock'"
 
 
@@ -117,6 +126,12 @@ async def waits_for_lock(url: str, application: str) -> None:
                 return
             await asyncio.sleep(POLL_S)
     raise AssertionError(f"{application} never waited for a lock")
+
+
+def closed(url: str) -> set[tuple[str, str]]:
+    """Everything that says of itself that it is closed, with its state."""
+    with psycopg.connect(url) as sql:
+        return set(sql.execute(CLOSED))
 
 
 async def opening(url: str) -> set[tuple[str, str, str]]:

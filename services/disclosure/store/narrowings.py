@@ -28,8 +28,11 @@ async def apply(database: Database, narrowings: Sequence[Narrowing]) -> None:
     """
     for some in _parts(narrowings):
         await database.run_unit(partial(_apply_each, some))
-    async with database.transaction() as conn:
-        touched = await _of_consents(conn, narrowings) | _touched(narrowings)
+    touched: dict[str, int] = {}
+    for some in _parts(narrowings):
+        async with database.transaction() as conn:
+            touched |= await _of_consents(conn, some)
+    touched |= _touched(narrowings)
     for names in _parts(sorted(touched.items())):
         await database.run_unit(partial(_rise_each, names))
 
@@ -96,12 +99,10 @@ def _touched(narrowings: Sequence[Narrowing]) -> dict[str, int]:
     return found
 
 
-async def _of_consents(conn: AsyncConnection, narrowings: Sequence[Narrowing]) -> dict[str, int]:
-    names = {str(one.fields["consent"]) for one in narrowings if "consent" in one.fields}
-    names |= {str(one.fields["grant"]) for one in narrowings if "grant" in one.fields}
-    notices, consents = t.notices.c, t.consents.c
-    statement = select(notices.incident).join(t.consents, consents.notice == notices.name)
-    found = await conn.execute(statement.where(consents.name.in_(sorted(names))))
+async def _of_consents(conn: AsyncConnection, some: Sequence[Narrowing]) -> dict[str, int]:
+    names = {str(one.fields[name]) for one in some for name in ("consent", "grant") if name in one.fields}
+    row = t.consents.c
+    found = await conn.execute(select(row.incident).where(row.name.in_(sorted(names))))
     return dict.fromkeys(found.scalars(), 0)
 
 

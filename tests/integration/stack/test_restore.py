@@ -28,7 +28,7 @@ from services.stack import Backends
 from tests.support import seeding
 from tests.support.campaign import FRESH_FROM, Campaign
 from tests.support.closing import Closer
-from tests.support.recovery import TOOLS, Place, opening
+from tests.support.recovery import TOOLS, Place, closed, opening
 from tests.support.seeding import Seeded
 from tests.support.stack import fresh_database
 
@@ -54,11 +54,12 @@ async def test_a_restored_database_opens_exactly_what_the_lost_one_opened(
         ):
             seeded = seeding.seed(lost, SHORT if number >= FRESH_FROM else DEEP)
             plan = prepared(folder, empty, policy_engine)
-            closed = await lost_and_backed_up(lost, plan, seeded, Random(number))
+            closings = await lost_and_backed_up(lost, plan, seeded, Random(number))
             kills = await brought_back(plan, Random(number))
             assert await opening(empty) == await opening(lost)
+            assert closed(empty) == closed(lost)
             await engine_equals(plan, seeded, Random(number))
-            campaign.count(events=seeded.events, closings=closed, kills=kills, cases=1)
+            campaign.count(events=seeded.events, closings=closings, kills=kills, cases=1)
         shutil.rmtree(folder)
 
 
