@@ -229,6 +229,8 @@ def restore(chosen: argparse.Namespace) -> None:
     from services.backup import programs, restore  # noqa: PLC0415 an SDK that running services never need
     from services.bootstrap import policy  # noqa: PLC0415 the same
 
+    # Every tuple of a new store is a drift that was mended; only what fails is worth a line.
+    log.configure("ERROR")
     plan = restore.Plan(
         url=required("DATABASE_URL"),
         backup=chosen.backup,
