@@ -28,6 +28,7 @@ from services.disclosure import app as disclosure
 from services.disclosure.config import DisclosureSettings
 from services.health import serves
 from services.kernel import log
+from services.kernel.clock import SystemClock, SystemIds
 from services.kernel.config import ConfigurationError, KernelSettings, ServiceSettings
 from services.kernel.migrations import upgrade
 from services.kernel.process import Process
@@ -102,7 +103,25 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--root-key", type=Path, help="file with an existing secretariat root key")
     found.add_argument("--title", default="Secretariaat", help="name of the secretariat as shown")
     found.set_defaults(command=bootstrap)
+    _add_backup(commands)
     return top
+
+
+def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    tools = argparse.ArgumentParser(add_help=False)
+    tools.add_argument("--postgres-bin", type=Path, help="folder of pg_dump and pg_restore; else PATH")
+    saving = commands.add_parser("backup", parents=[tools], help="back the database up")
+    saving.add_argument("--to", type=Path, required=True, help="folder to make")
+    saving.set_defaults(command=backup)
+    bringing = commands.add_parser(
+        "restore", parents=[tools], help="bring a backup back, without what was closed since"
+    )
+    bringing.add_argument("--from", type=Path, required=True, dest="backup", help="folder of the backup")
+    bringing.add_argument(
+        "--narrowings", type=Path, required=True, help="folder with all that MELDBRUG_NARROWINGS_DIR held"
+    )
+    bringing.add_argument("--keys", type=Path, required=True, help="folder of the installation's keys")
+    bringing.set_defaults(command=restore)
 
 
 def run(chosen: argparse.Namespace) -> None:
@@ -166,22 +185,66 @@ def bootstrap(chosen: argparse.Namespace) -> None:
 
     if chosen.migrate:
         migrate(chosen)
-    token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
-    engine = policy.Engine(
-        required("OPENFGA__ADDRESS"), required("OPENFGA__HTTP_URL"), Path(token_file) if token_file else None
-    )
     plan = founding.Plan(
         database_url=required("DATABASE_URL"),
-        engine=engine,
+        engine=policy.Engine(*engine_address()),
         keys=chosen.keys,
         services=NAMES,
         root_key=chosen.root_key,
         title=chosen.title,
     )
     made = asyncio.run(founding.bootstrap(plan)).settings(chosen.keys.resolve())
+    keep_settings(chosen.keys, made)
+
+
+def keep_settings(keys: Path, made: Mapping[str, str]) -> None:
+    """Keeps and prints the settings that follow from an installation."""
     settings = "".join(f"{name}={value}\n" for name, value in made.items())
-    (chosen.keys / "installation.env").write_text(settings)
+    (keys / "installation.env").write_text(settings)
     print(settings, end="")
+
+
+def engine_address() -> tuple[str, str, Path | None]:
+    """Returns where the policy engine's APIs answer and the file with its key."""
+    token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
+    address, http_url = required("OPENFGA__ADDRESS"), required("OPENFGA__HTTP_URL")
+    return address, http_url, Path(token_file) if token_file else None
+
+
+def backup(chosen: argparse.Namespace) -> None:
+    """Makes a backup of the database."""
+    from services.backup import dump, programs  # noqa: PLC0415 programs that running services never need
+
+    try:
+        made = dump.backup(
+            required("DATABASE_URL"), chosen.to, NAMES, SystemClock(), SystemIds(), chosen.postgres_bin
+        )
+    except programs.ProgramFailed as failed:
+        sys.exit(str(failed))
+    print(f"{chosen.to}: {made.size_bytes} bytes, as of {made.made}")
+
+
+def restore(chosen: argparse.Namespace) -> None:
+    """Brings a backup back; services may start once this has ended well."""
+    from services.backup import programs, restore  # noqa: PLC0415 an SDK that running services never need
+    from services.bootstrap import policy  # noqa: PLC0415 the same
+
+    # Every tuple of a new store is a drift that was mended; only what fails is worth a line.
+    log.configure("ERROR")
+    plan = restore.Plan(
+        url=required("DATABASE_URL"),
+        backup=chosen.backup,
+        journals=chosen.narrowings,
+        keys=chosen.keys,
+        engine=policy.Engine(*engine_address()),
+        postgres_bin=chosen.postgres_bin,
+    )
+    try:
+        installation = restore.load(plan)
+    except programs.ProgramFailed as failed:
+        sys.exit(str(failed))
+    made = asyncio.run(restore.finish(plan, installation, SystemIds()))
+    keep_settings(chosen.keys, made.settings(chosen.keys.resolve()))
 
 
 def required(name: str) -> str:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
 from services.disclosure.domain import CloseReason, incident_of
-from services.disclosure.store import closings
+from services.disclosure.store import closings, overdue
 from services.disclosure.usecases.deps import Deps
 from services.kernel.db import Lock
 from services.kernel.idempotency import forgetting
@@ -58,14 +58,14 @@ class Followups:
     async def expire(self) -> None:
         """Closes notices whose consent has run out."""
         await for_each(
-            await self._found(closings.expired_notices),
+            await self._found(overdue.expired_notices),
             lambda notice: self._deps.database.run_unit(partial(self._expire, notice), _lock(notice)),
         )
 
     async def lapse(self) -> None:
         """Ends requests that went without a yes, refused and unanswered alike."""
         await for_each(
-            await self._found(closings.lapsed_notices),
+            await self._found(overdue.lapsed_notices),
             lambda notice: self._deps.database.run_unit(partial(self._lapse, notice), _lock(notice)),
         )
 
@@ -92,12 +92,12 @@ class Followups:
             await self._deps.closing.changed(conn, incident)
 
     async def _expire(self, notice: str, conn: AsyncConnection) -> None:
-        if await closings.is_expired(conn, notice):
+        if await overdue.is_expired(conn, notice):
             await self._deps.closing.close_notice(conn, notice, CloseReason.EXPIRED)
             await self._deps.closing.changed(conn, incident_of(notice))
 
     async def _lapse(self, notice: str, conn: AsyncConnection) -> None:
-        if await closings.is_lapsed(conn, notice):
+        if await overdue.is_lapsed(conn, notice):
             await self._deps.closing.lapse(conn, notice)
             await self._deps.closing.informed(conn, incident_of(notice))
 

@@ -23,7 +23,7 @@ class OpenFGASettings(_Section):
     """How the policy engine is reached."""
 
     address: str = Field(description="host:port of the gRPC API")
-    http_url: str = Field("", description="URL of the HTTP API; only bootstrap needs it")
+    http_url: str = Field("", description="URL of the HTTP API; only bootstrap and restore need it")
     store_id: str = Field(description="the one store; another is refused")
     token_file: Path | None = Field(None, description="file with the preshared key; none when absent")
     tls: bool = Field(
@@ -90,6 +90,10 @@ class KernelSettings(BaseSettings):
         8, ge=1, le=200, description="connections per service; as many again for openings"
     )
     database_durability_check: bool = Field(True, description="refuse a server that may lose commits")
+    narrowings_dir: Path | None = Field(
+        None,
+        description="folder where what is closed is kept apart, for a restore; better on another disk",
+    )
     openfga: OpenFGASettings
     admission: AdmissionSettings = AdmissionSettings()
     service_secrets_dir: Path = Field(

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from services.kernel.config import ConfigurationError
 from services.kernel.errors import Unavailable
+from services.kernel.narrowings import Journal, collected
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Database:
         pool_size: Connections at most; as many again below SQLAlchemy, once something runs there.
         clock_offset_enabled: The test switch that lets `kernel.app_now()` honour `kernel.test_clock`.
         prelude: Statements that begin each session below SQLAlchemy.
+        journal: Where units keep what they close; none when absent.
     """
 
     def __init__(
@@ -71,12 +73,13 @@ class Database:
         pool_size: int = 8,
         clock_offset_enabled: bool = False,
         prelude: Sequence[str] = (),
+        journal: Journal | None = None,
     ) -> None:
         self.schema = schema
         self.url = make_url(url).set(drivername="postgresql")
         self.options = session_options(schema, clock_offset_enabled=clock_offset_enabled)
         self.app_name = app_name
-        self._prelude = tuple(prelude)
+        self._prelude, self._journal = tuple(prelude), journal
         self._lost: set[asyncio.Task[Any]] = set()
         self.engine: AsyncEngine = create_async_engine(
             driver_url(url),
@@ -129,12 +132,17 @@ class Database:
     async def run_unit(self, work: Callable[[AsyncConnection], Awaitable[T]], lock: Lock | None = None) -> T:
         """Runs `work` in one transaction that cancellation cannot split.
 
-        A caller that is cancelled meanwhile waits until the unit committed or rolled back, then goes.
+        A caller that is cancelled meanwhile waits until the unit committed or rolled back, then goes. What
+        `work` noted as closed is in the journal, durably, before the commit.
         """
 
         async def unit() -> T:
             async with self.transaction(lock) as conn:
-                return await work(conn)
+                with collected() as noted:
+                    result = await work(conn)
+                if self._journal:
+                    await self._journal.append(noted)
+                return result
 
         return await self._unsplit(unit())
 

@@ -47,6 +47,7 @@ class Event(StrEnum):
     PROCESS_STOPPED = "process.stopped"
     DEPENDENCY_LOST = "dependency.lost"
     DEPENDENCY_FOUND = "dependency.found"
+    JOURNAL_ABSENT = "journal.absent"
 
 
 def _keep_allowed(

@@ -5,7 +5,7 @@ One lock and one transaction, so that any number of processes may do it at once,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ KERNEL_SQL = Path(__file__).with_name("schema.sql")
 SERVICES = Path(__file__).resolve().parent.parent
 # DDL waits no longer than this for a running transaction; those end within a second.
 LOCK_TIMEOUT_S = 10
+# Made before a restore loads anything and dropped at its very end; no backup holds it.
+RESTORING = "restoring"
 
 
 def upgrade(url: str, service: str) -> None:
@@ -44,11 +46,32 @@ def pending(url: str, service: str) -> bool:
     with _connected(url) as conn:
         if not _exists(conn, f"{service}.alembic_version"):
             return True
-        context = MigrationContext.configure(conn, opts={"version_table_schema": service})
         history = _history(service)
         known = {revision.revision for revision in history.walk_revisions()}
-        current = set(context.get_current_heads())
+        current = set(_heads(conn, service))
         return current <= known and current != set(history.get_heads())
+
+
+def is_restoring(url: str) -> bool:
+    """Whether a restore into this database began and is not complete: nothing may be served from it."""
+    with _connected(url) as conn:
+        return _exists(conn, f"{RESTORING}.state")
+
+
+def heads(url: str, services: Iterable[str]) -> dict[str, list[str]]:
+    """The revisions that the schemas of services stand at."""
+    with _connected(url) as conn:
+        return {name: _heads(conn, name) for name in services}
+
+
+def is_known(service: str, revisions: Iterable[str]) -> bool:
+    """Whether this code's history of a service has these revisions."""
+    return set(revisions) <= {revision.revision for revision in _history(service).walk_revisions()}
+
+
+def _heads(conn: Connection, service: str) -> list[str]:
+    context = MigrationContext.configure(conn, opts={"version_table_schema": service})
+    return sorted(context.get_current_heads())
 
 
 @contextmanager

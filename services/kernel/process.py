@@ -105,6 +105,8 @@ class Process:
         self._ending.push_async_callback(self._drain)
         for name in ("", *self._served()):
             await self._health.set(name, SERVING)
+        if self._settings.narrowings_dir is None:
+            emit(Event.JOURNAL_ABSENT, "warning", setting="narrowings_dir")
         emit(Event.PROCESS_STARTED, address=self.address, count=len(self.services))
 
     async def _drain(self) -> None:
@@ -167,6 +169,8 @@ class Process:
         if self._settings.database_durability_check:
             await service.database.check_durability()
         url = self._settings.database_url.get_secret_value()
+        if await asyncio.to_thread(migrations.is_restoring, url):
+            raise ConfigurationError("database_url: a restore is not complete; run restore again")
         if await asyncio.to_thread(migrations.pending, url, service.name):
             raise ConfigurationError(
                 f"database_url: the schema of {service.name} is not up to date; run migrate"

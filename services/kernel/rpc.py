@@ -21,6 +21,7 @@ from services.kernel.interceptors import Call, Rule, current_call
 from services.kernel.jobs import Jobs
 from services.kernel.key_ring import KeyRing
 from services.kernel.log import Metrics
+from services.kernel.narrowings import Journal
 from services.kernel.pages import Pages
 from services.kernel.peers import Peers
 from services.kernel.tokens import IsReporter
@@ -46,6 +47,7 @@ class Kernel:
 
     def database(self, prelude: Sequence[str] = ()) -> Database:
         """Pools on the service's own schema; `prelude` begins each session below SQLAlchemy."""
+        folder = self.settings.narrowings_dir
         return Database(
             self.settings.database_url.get_secret_value(),
             self.name,
@@ -53,6 +55,7 @@ class Kernel:
             pool_size=self.settings.database_pool_size,
             clock_offset_enabled=self.settings.test_clock,
             prelude=prelude,
+            journal=Journal(folder, self.name, self.ids) if folder else None,
         )
 
 

@@ -111,6 +111,10 @@ class Stack:
         """Returns the process that hosts a service."""
         return self._children[self._hosts[service]]
 
+    def settings(self) -> dict[str, str]:
+        """Returns the environment of a command on this stack's backends, with the settings given to all."""
+        return {**self._outside(), **self.env}
+
     def require_running(self) -> None:
         """Raises StackError when a process of the stack ended by itself."""
         for child in self.backends.supervisor.children:

@@ -44,6 +44,11 @@ class Resource:
         """Changes with every change."""
         return f"v{self.version}"
 
+    @property
+    def closed_as(self) -> int | None:
+        """The state in which less is allowed than before, as a number; None while it is open."""
+        return None
+
     def require_etag(self, etag: str) -> None:
         """Refuses with ETAG_STALE unless the caller read the latest."""
         if etag != self.etag:
@@ -58,6 +63,11 @@ class Organisation(Resource):
     kind: OrganisationKind
     umbrella: str = ""
     state: OrganisationState = OrganisationState.ACTIVE
+
+    @property
+    def closed_as(self) -> int | None:
+        """Suspended or left."""
+        return None if self.state is OrganisationState.ACTIVE else int(self.state)
 
     def updated(
         self, title: str, kind: OrganisationKind, umbrella: str, state: OrganisationState | None
@@ -86,6 +96,11 @@ class Member(Resource):
     kid: str = ""
     pending_kid: str = ""
     key_change_time: datetime | None = None
+
+    @property
+    def closed_as(self) -> int | None:
+        """Removed."""
+        return int(self.state) if self.state is MemberState.REMOVED else None
 
     def accept_key(self, kid: str) -> Self:
         """Takes the key that the invited person brought; it waits for comparison."""
@@ -142,6 +157,11 @@ class Participation(Resource):
     state: ParticipationState = ParticipationState.PROPOSED
     independent: bool = False
 
+    @property
+    def closed_as(self) -> int | None:
+        """Ended."""
+        return int(self.state) if self.state is ParticipationState.ENDED else None
+
     def accept(self) -> Self:
         """Takes part from now on."""
         require_state(self.state, ParticipationState.PROPOSED)
@@ -168,6 +188,11 @@ class Appointment(Resource):
     deputy_of: str = ""
     signer_kid: str
     ended: bool = False
+
+    @property
+    def closed_as(self) -> int | None:
+        """Ended, which is its only state."""
+        return int(self.ended) or None
 
     def end(self) -> Self:
         """Ends the role."""

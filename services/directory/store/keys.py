@@ -21,6 +21,7 @@ from services.directory.store.tables import (
     sequences,
 )
 from services.kernel.db import Database
+from services.kernel.narrowings import note
 
 # A membership with its public key, once one was sent.
 Enrolled = tuple[Member, Key | None]
@@ -85,8 +86,9 @@ async def put_rotation(conn: AsyncConnection, old_kid: str, new_kid: str, signed
     await conn.execute(statement.on_conflict_do_update(index_elements=["old_kid"], set_=values))
 
 
-async def complete_rotation(conn: AsyncConnection, old_kid: str) -> None:
+async def complete_rotation(conn: AsyncConnection, old_kid: str, new_kid: str) -> None:
     """Makes an announced rotation part of the book."""
+    note("rotated", old_kid=old_kid, new_kid=new_kid)
     await conn.execute(update(rotations).where(rotations.c.old_kid == old_kid).values(completed=True))
 
 

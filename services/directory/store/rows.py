@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.directory import domain
 from services.directory.store import tables
 from services.kernel.errors import NotPermitted, StaleEtag
+from services.kernel.narrowings import note
 
 # A query over whatever columns.
 Query = Select[*tuple[Any, ...]]
@@ -82,4 +83,6 @@ async def save(conn: AsyncConnection, thing: R) -> R:
     statement = update(table).where(table.c.name == thing.name, table.c.version == thing.version)
     if (await conn.execute(statement.values(asdict(later)))).rowcount != 1:
         raise StaleEtag
+    if later.closed_as is not None:
+        note("closed", name=later.name, version=later.version, state=later.closed_as)
     return later

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import OrganisationKind, Seats, Standing
+from services.directory.policy_sync import PolicySync
 from services.directory.store import policy
 from services.directory.store.keys import standings
 from services.kernel.authz import Actor, Authz
@@ -24,21 +24,12 @@ from services.kernel.db import Database, Lock
 from services.kernel.errors import NotPermitted, Unavailable
 from services.kernel.idempotency import remember, remembered
 from services.kernel.jobs import Jobs
-from services.kernel.log import emit
 from services.kernel.pause import pause
 
 T = TypeVar("T")
 
 # Long enough for a handful of writes; whatever is left over follows by job.
 INLINE_SYNC_S = 0.3
-WRITE_BOUND = 100
-SWEEP_PAGE = 200
-
-
-class Event(StrEnum):
-    """What the sync logs; never with a name."""
-
-    POLICY_DRIFT_MENDED = "policy.drift_mended"
 
 
 class Disclosure(Protocol):
@@ -106,6 +97,7 @@ class Doors:
 
     def __init__(self, database: Database, authz: Authz, jobs: Jobs, disclosure: Disclosure) -> None:
         self.database, self.authz, self.jobs, self.disclosure = database, authz, jobs, disclosure
+        self.sync = PolicySync(database, authz)
 
     async def ask(self, actor: Actor, door: Door, on: str = "") -> None:
         """Asks the policy engine about `on`, or the caller's organisation."""
@@ -187,36 +179,11 @@ class Doors:
 
     async def sync_policy(self, name: str) -> None:
         """Makes the policy engine's tuples of an organisation or participation equal to SQL's. Idempotent."""
-        await self._make_equal(name)
+        await self.sync.make_equal(name)
 
     async def resweep(self) -> None:
-        """Syncs everything: mends what lost jobs or others left, and rebuilds an empty store."""
-        after = ""
-        while names := await self._names_after(after):
-            for name in names:
-                if await self._make_equal(name):
-                    emit(Event.POLICY_DRIFT_MENDED, "warning")
-            after = names[-1]
-
-    async def _names_after(self, after: str) -> list[str]:
-        async with self.database.transaction() as conn:
-            return await policy.names_after(conn, after, SWEEP_PAGE)
-
-    async def _make_equal(self, name: str) -> bool:
-        """Returns whether anything differed."""
-        async with self.database.transaction(Lock(f"directory/policy/{name}")) as conn:
-            wanted = await policy.wanted_tuples(conn, name)
-            held = set(await self.authz.read(policy.policy_object(name)))
-            # Taken away before anything is given: a run that stops half-way leaves doors shut.
-            for gone in _chunks(sorted(held - wanted, key=lambda found: found.key)):
-                await self.authz.write(deletes=gone)
-            for new in _chunks(sorted(wanted - held, key=lambda found: found.key)):
-                await self.authz.write(writes=new)
-            return wanted != held
-
-
-def _chunks(items: list[T]) -> list[list[T]]:
-    return [items[start : start + WRITE_BOUND] for start in range(0, len(items), WRITE_BOUND)]
+        """Syncs everything."""
+        await self.sync.resweep()
 
 
 def organisation_lock(organisation: str) -> str:

@@ -43,6 +43,7 @@ from services.directory.usecases.doors import (
 from services.kernel.clock import Ids
 from services.kernel.db import advisory_lock
 from services.kernel.errors import InvalidArgument, NotPermitted
+from services.kernel.narrowings import note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +116,9 @@ class Productions:
 
         async def act(conn: AsyncConnection, standing: Standing) -> Done:
             production = await _led(conn, standing, name)
-            return Done(((await rows.save(conn, replace(production, code=self.ids.new_id()))).name,))
+            changed = await rows.save(conn, replace(production, code=self.ids.new_id()))
+            note("code", production=name, version=changed.version)
+            return Done((name,))
 
         await self.doors.command(caller, ADMIN, act)
         return await self._production(name)

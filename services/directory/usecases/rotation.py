@@ -65,7 +65,7 @@ class Rotation:
             return standing.member.rotate(new_kid, await app_now(conn))
 
         async def act(conn: AsyncConnection, standing: Standing) -> Done:
-            await keys.complete_rotation(conn, standing.key.kid)
+            await keys.complete_rotation(conn, standing.key.kid, new_kid)
             return Done(((await rows.save(conn, await check(conn, standing))).name,))
 
         if await self.doors.preflight(caller, SELF, check):

@@ -17,6 +17,7 @@ from services.disclosure.domain import Answer, CloseReason, ConsentState, Notice
 from services.disclosure.store import tables as t
 from services.disclosure.store.seats import ended, excluded
 from services.kernel.errors import NotPermitted
+from services.kernel.narrowings import note
 
 # Sweeps and jobs take this many at a time.
 BATCH = 200
@@ -72,11 +73,28 @@ async def close_grant(
     conn: AsyncConnection, grant: str, kids: Collection[str] | None, reason: CloseReason
 ) -> None:
     """Closes seats under a grant and deletes their wraps: those of `kids`, or with None all of the grant."""
+    # A seat of the intake may be taken again; the version tells whether that came later.
+    is_intake = grant.startswith("incidents/")
+    version = await _version(conn, grant) if is_intake else None
+    note(
+        "seats",
+        grant=grant,
+        kids=None if kids is None else sorted(kids),
+        reason=reason.value,
+        version=version,
+    )
     await conn.execute(_closing(grant, kids, reason))
+
+
+async def _version(conn: AsyncConnection, incident: str) -> int | None:
+    row = t.incidents.c
+    version: int | None = await conn.scalar(select(row.version).where(row.name == incident))
+    return version
 
 
 async def end_consent(conn: AsyncConnection, consent: str, state: ConsentState, reason: CloseReason) -> None:
     """Closes all seats of a consent and marks it as ended; one that ended before keeps its first state."""
+    note("consent", consent=consent, state=state.value, reason=reason.value)
     row = t.consents.c
     ending = (
         update(t.consents)
@@ -111,6 +129,7 @@ async def drop_sections(
     conn: AsyncConnection, consent: str, kids: Collection[str], sections: Sequence[str]
 ) -> None:
     """Deletes exactly these (reader, section) pairs and their wraps."""
+    note("sections", consent=consent, kids=sorted(kids), sections=sorted(sections))
     pair, wrap = t.consent_sections.c, t.wraps.c
     readers = sorted(kids)
     await conn.execute(
@@ -170,17 +189,19 @@ async def kids_of_people(conn: AsyncConnection, grant: str, kids: Collection[str
 
 async def mark_closed(conn: AsyncConnection, name: str, state: NoticeState, answer: Answer) -> None:
     """Closes a notice; a refusal stays what the reporter sees."""
+    note("notice", notice=name, state=state.value, answer=answer.value)
     row = t.notices.c
     refused = case((row.answer == Answer.REFUSED, Answer.REFUSED.value), else_=answer.value)
     await conn.execute(
         update(t.notices)
-        .where(row.name == name)
+        .where(row.name == name, row.close_time.is_(None))
         .values(state=state.value, answer=refused, close_time=func.kernel.app_now())
     )
 
 
 async def withdraw_incident(conn: AsyncConnection, incident: str) -> None:
     """Marks the whole report as withdrawn."""
+    note("report", incident=incident)
     await conn.execute(update(t.incidents).where(t.incidents.c.name == incident).values(withdrawn=True))
 
 
@@ -200,6 +221,7 @@ async def lost_seats(conn: AsyncConnection, incident: str) -> list[LostSeat]:
 
 async def exclude(conn: AsyncConnection, incident: str, targets: Sequence[str]) -> None:
     """Excludes people, systems and organisations for ever; those excluded before stay so."""
+    note("exclusion", incident=incident, targets=sorted(set(targets)))
     rows = [{"incident": incident, "target": target} for target in sorted(set(targets))]
     await conn.execute(insert(t.exclusions).on_conflict_do_nothing(), rows)
 
@@ -247,40 +269,6 @@ async def incidents_with_lost_seats(conn: AsyncConnection) -> list[str]:
         is_open, excluded(seat.incident, seat.subject, seat.organisation)
     )
     return list((await conn.execute(union(by_end, by_exclusion).limit(BATCH))).scalars())
-
-
-def _expired() -> ColumnElement[bool]:
-    row = t.notices.c
-    return and_(row.close_time.is_(None), row.expire_time <= func.kernel.app_now())
-
-
-def _lapsed() -> ColumnElement[bool]:
-    row = t.notices.c
-    return and_(row.state == NoticeState.CONSENT_PENDING, row.answer_by_time <= func.kernel.app_now())
-
-
-async def expired_notices(conn: AsyncConnection) -> list[str]:
-    """Notices whose consent has run out."""
-    return list((await conn.execute(select(t.notices.c.name).where(_expired()).limit(BATCH))).scalars())
-
-
-async def lapsed_notices(conn: AsyncConnection) -> list[str]:
-    """Notices whose reporter gave no yes in time, refused ones among them."""
-    return list((await conn.execute(select(t.notices.c.name).where(_lapsed()).limit(BATCH))).scalars())
-
-
-async def is_expired(conn: AsyncConnection, name: str) -> bool:
-    """Whether it has run out, read after the lock (I4)."""
-    return (
-        await conn.execute(select(t.notices.c.name).where(t.notices.c.name == name, _expired()))
-    ).first() is not None
-
-
-async def is_lapsed(conn: AsyncConnection, name: str) -> bool:
-    """Whether it went without a yes, read after the lock."""
-    return (
-        await conn.execute(select(t.notices.c.name).where(t.notices.c.name == name, _lapsed()))
-    ).first() is not None
 
 
 async def ever_asked(conn: AsyncConnection, name: str) -> tuple[frozenset[str], frozenset[str]]:

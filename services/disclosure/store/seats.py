@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import ConsentState, NoticeState, SectionRef
 from services.disclosure.store import tables as t
+from services.kernel.narrowings import note
 
 SEATS_PAGE = 4
 ITEMS_PAGE = 64
@@ -107,13 +108,14 @@ def yields(seat: FromClause = t.seats) -> ColumnElement[bool]:
 
 async def end(conn: AsyncConnection, targets: Sequence[str]) -> None:
     """Ends keys and appointments for ever; those ended before stay as they are."""
-    rows = [{"target": target} for target in sorted(targets)]
+    note("ended", targets=(named := sorted(targets)))
     statement = insert(t.ended).values(create_time=func.kernel.app_now()).on_conflict_do_nothing()
-    await conn.execute(statement, rows)
+    await conn.execute(statement, [{"target": target} for target in named])
 
 
 async def affiliate(conn: AsyncConnection, subject: str, organisation: str) -> bool:
     """Records an affiliation for ever; returns whether it is new."""
+    note("affiliation", subject=subject, organisation=organisation)
     statement = (
         insert(t.affiliations).values(subject=subject, organisation=organisation).on_conflict_do_nothing()
     )
