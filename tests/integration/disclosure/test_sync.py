@@ -51,7 +51,7 @@ class Watched(OpenFGA):
 
 
 @pytest.fixture
-def watched(policy: OpenFGA, policy_engine: Any) -> Watched:
+async def watched(policy: OpenFGA, policy_engine: Any) -> Watched:
     return Watched(
         policy_engine.address, policy._store_id, policy.model_id,
         probe=Probe("organisation:probe", "member"), token=policy_engine.token, timeout_s=2.0,

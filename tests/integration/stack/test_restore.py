@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -124,16 +124,16 @@ async def engine_equals(plan: Plan, seeded: Seeded, random: Random) -> None:
 
 
 @pytest.fixture(scope="module")
-def saved(
+async def saved(
     backends: Backends,
     policy_engine: policy.Engine,
     migrated_template: str,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[tuple[Plan, str]]:
+) -> AsyncIterator[tuple[Plan, str]]:
     """A small backup with a journal, and the database that it was made of."""
     with fresh_database(backends, migrated_template) as lost:
         plan = prepared(tmp_path_factory.mktemp("saved"), lost, policy_engine)
-        asyncio.run(lost_and_backed_up(lost, plan, seeding.seed(lost, 20), Random(1)))
+        await lost_and_backed_up(lost, plan, seeding.seed(lost, 20), Random(1))
         yield plan, lost
 
 
