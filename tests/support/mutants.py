@@ -126,6 +126,8 @@ def _configuration(group: Group) -> str:
         "only_mutate": list(group.code),
         # What a program says to its programmer, and types that only a checker reads, decide on nothing.
         "do_not_mutate_patterns": [r"raise (ValueError|TypeError)\(", r"= cast\("],
+        # Tests with the real backends open channels, which no fork survives.
+        "process_isolation": "forkserver",
         "also_copy": ["demo", "docs", "policy", "proto", "third_party", ".stack", "Makefile", "README.md"],
         "pytest_add_cli_args": arguments,
         "pytest_add_cli_args_test_selection": list(group.tests),
