@@ -8,6 +8,7 @@ gone (I5) or a kill (I11) may do is for tests/fault. The number of a case is the
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
@@ -33,9 +34,21 @@ from tests.support.stack import running_stack
 
 STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "40"))
 
+AT_ONCE = 6
 pick = st.integers(0, 11)
 """Which of what there is, by its place; the same place again after the list grew is another one."""
 some = st.sets(st.sampled_from(["0", "1"]), min_size=1)
+
+
+async def together(tries: list[Awaitable[None]]) -> None:
+    """Lets all of them try at once, a few at a time; the first that fails is the failure."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def one(attempt: Awaitable[None]) -> None:
+        async with places:
+            await attempt
+
+    await asyncio.gather(*map(one, tries))
 
 
 class Machine(RuleBasedStateMachine):
@@ -62,11 +75,12 @@ class Machine(RuleBasedStateMachine):
         type(self).steps += 1
         model = self.play.model
         others = [name for name in model.people if name not in who]
+        purpose = PURPOSES[type(self).steps % 2]
+        tries: list[Awaitable[None]] = []
         for name in (*who, others[type(self).steps % len(others)]):
-            for notice in list(model.asked)[-3:]:
-                self.run(self.play.reader_sees(name, notice, PURPOSES[type(self).steps % 2]))
-            for incident in model.told:
-                self.run(self.play.handler_sees(name, incident))
+            tries += [self.play.reader_sees(name, notice, purpose) for notice in list(model.asked)[-3:]]
+            tries += [self.play.handler_sees(name, incident) for incident in model.told]
+        self.run(together(tries))
 
     def one(self, of: list[Any], place: int) -> Any:
         return of[place % len(of)]
@@ -257,13 +271,14 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "play"):
             return
         play = self.play
+        tries: list[Awaitable[None]] = []
         for who in play.model.people:
-            for notice in play.model.asked:
-                for purpose in PURPOSES:
-                    self.run(play.reader_sees(who, notice, purpose))
-            for incident in play.model.told:
-                self.run(play.handler_sees(who, incident))
-            self.run(play.lists_hold_nothing_strange(who))
+            tries += [
+                play.reader_sees(who, notice, purpose) for notice in play.model.asked for purpose in PURPOSES
+            ]
+            tries += [play.handler_sees(who, incident) for incident in play.model.told]
+            tries.append(play.lists_hold_nothing_strange(who))
+        self.run(together(tries))
         self.run(play.former_keys_open_nothing())
         self.releases_are_single()
         self.wraps_are_for_one()

@@ -166,23 +166,26 @@ async def still_there(driver: psycopg.AsyncConnection[Any]) -> None:
 
 
 async def test_shared_locks_pass_and_the_exclusive_one_waits(database: Database) -> None:
-    order = []
+    order: list[str] = []
+    both, enough = asyncio.Barrier(3), asyncio.Event()
 
-    async def hold(name: str) -> Any:
-        async def work(_conn: AsyncConnection) -> None:
-            order.append(f"{name} in")
-            await asyncio.sleep(0.05)
-            order.append(f"{name} out")
+    async def open_(_conn: AsyncConnection) -> None:
+        await both.wait()
+        await enough.wait()
+        order.append("opened")
 
-        return work
+    async def close(_conn: AsyncConnection) -> None:
+        order.append("closed")
 
-    first = asyncio.create_task(database.run_unit(await hold("open"), Lock("i", shared=True)))
-    second = asyncio.create_task(database.run_unit(await hold("open"), Lock("i", shared=True)))
-    await asyncio.sleep(0.02)
-    await database.run_unit(await hold("close"), Lock("i"))
-    await asyncio.gather(first, second)
+    opening = [asyncio.create_task(database.run_unit(open_, Lock("i", shared=True))) for _ in range(2)]
+    await asyncio.wait_for(both.wait(), 5)
+    closing = asyncio.create_task(database.run_unit(close, Lock("i")))
+    await asyncio.sleep(0.1)
+    assert order == [], "the exclusive lock did not wait"
+    enough.set()
+    await asyncio.gather(*opening, closing)
 
-    assert order == ["open in", "open in", "open out", "open out", "close in", "close out"]
+    assert order == ["opened", "opened", "closed"]
 
 
 async def test_a_lock_is_not_waited_for_without_end(database: Database) -> None:
