@@ -29,7 +29,7 @@ test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 test-deep: $(READY) ## go on with the deep form of one suite: SUITE=name MINUTES=10
-	@$(IN_VENV) -m pytest --deep "$(SUITE)" --minutes $(MINUTES) --timeout 0 --capture no -n 0 $(ARGS)
+	@$(IN_VENV) -m pytest tests --deep "$(SUITE)" --minutes $(MINUTES) --timeout 0 --capture no -n 0 $(ARGS)
 
 mutants: $(READY) ## change the code in small ways and see that a test minds: GROUP=crypto MINUTES=10
 	@$(IN_VENV) -m tests.support.mutants "$(GROUP)" --minutes $(MINUTES)
