@@ -122,15 +122,17 @@ class KernelSettings(BaseSettings):
         False, description="allows the switches below and a lower refusal floor; never in production"
     )
     test_clock: bool = Field(False, description="the database clock honours kernel.test_clock")
-    test_pause_file: Path | None = Field(
-        None, description="the file that names the pause point to hold at, as long as it does"
+    test_failpoint_file: Path | None = Field(
+        None, description="the file that names the failpoint to hold at, as long as it does"
     )
 
     @model_validator(mode="after")
     def _switches_are_explicit(self) -> Self:
         lowered = self.refusal_floor_ms < REFUSAL_FLOOR_MS
-        if (lowered or self.test_clock or self.test_pause_file) and not self.test_switches:
-            raise ValueError("refusal_floor_ms below 250, test_clock and test_pause_file need test_switches")
+        if (lowered or self.test_clock or self.test_failpoint_file) and not self.test_switches:
+            raise ValueError(
+                "refusal_floor_ms below 250, test_clock and test_failpoint_file need test_switches"
+            )
         return self
 
     @model_validator(mode="after")

@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from services.kernel.config import ConfigurationError
 from services.kernel.errors import Unavailable
+from services.kernel.failpoints import failpoint
 from services.kernel.narrowings import Journal, collected
 
 T = TypeVar("T")
@@ -142,9 +143,12 @@ class Database:
                     result = await work(conn)
                 if self._journal:
                     await self._journal.append(noted)
+                await failpoint("before_commit")
                 return result
 
-        return await self._unsplit(unit())
+        result = await self._unsplit(unit())
+        await failpoint("after_commit")
+        return result
 
     async def run_raw(self, work: Callable[[Driver], Awaitable[T]]) -> T:
         """The same below SQLAlchemy: `work` gets a driver's connection in autocommit.

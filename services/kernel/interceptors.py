@@ -25,6 +25,7 @@ from services.kernel.authz import PUBLIC, Actor, PrincipalClass
 from services.kernel.clock import ID_LENGTH, Ids, is_id
 from services.kernel.config import KernelSettings
 from services.kernel.errors import Code, Exhausted, InvalidArgument, InvalidField, Refusal, Unauthenticated
+from services.kernel.failpoints import failpoint, operation
 from services.kernel.log import Event, Metrics, emit, request_id
 from services.kernel.tokens import Identity
 
@@ -172,6 +173,7 @@ class Chain:
         call.request_id = given if is_id(given) else self._ids.new_id()
         request_id.set(call.request_id)
         current_call.set(call)
+        operation.set(call.rule.path)
         await proceed(call)
 
     async def _bounded(self, proceed: Next, call: Call) -> None:
@@ -230,6 +232,7 @@ class Chain:
 
 async def _reply(call: Call) -> None:
     answer: Message = await call.rule.serve(call.message, call)
+    await failpoint("before_answer")
     call.answer = answer.SerializeToString()
 
 

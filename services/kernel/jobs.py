@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kernel.clock import Ids, SystemIds
 from services.kernel.db import Database, driver_connection
+from services.kernel.failpoints import failpoint, operation
 from services.kernel.log import Event, Metrics, emit, emit_failure, request_id
 
 Handler = Callable[..., Awaitable[None]]
@@ -136,8 +137,11 @@ class Jobs:
         async def run(**ids: str) -> None:
             # One id for what a run logs and for the calls it makes; it leads back to no caller.
             request_id.set(self._ids.new_id())
+            operation.set(self._full(name))
             try:
+                await failpoint("begin")
                 await handler(**ids)
+                await failpoint("end")
             except Exception as failure:
                 self._metrics.jobs.labels(self._full(name), "failed").inc()
                 emit_failure(Event.JOB_FAILED, failure, task=self._full(name))

@@ -16,7 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from meldbrug.crypto.keys import SEED_BYTES, SecretKeys
-from services.kernel import migrations, pause
+from services.kernel import failpoints, migrations
 from services.kernel.admission import Admission
 from services.kernel.clock import Clock, Ids, SystemClock, SystemIds
 from services.kernel.config import ConfigurationError, KernelSettings, read_bytes, read_hex
@@ -86,7 +86,7 @@ class Process:
         await self._signalled.wait()
 
     async def _start(self) -> None:
-        pause.arm(self._settings.test_pause_file)
+        failpoints.arm(self._settings.test_failpoint_file)
         self._authz = _openfga(self._settings)
         self._ending.push_async_callback(self._authz.close)
         self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)

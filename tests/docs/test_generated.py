@@ -72,7 +72,9 @@ def test_every_setting_that_any_page_names_exists():
         assert named - wanted - of_the_command - parts == set(), page
 
 
-@pytest.mark.parametrize("switch", [{"test_clock": True}, {"test_pause_file": "f"}, {"refusal_floor_ms": 1}])
+@pytest.mark.parametrize(
+    "switch", [{"test_clock": True}, {"test_failpoint_file": "f"}, {"refusal_floor_ms": 1}]
+)
 def test_a_test_switch_alone_refuses_the_start_as_the_page_says(switch: dict[str, object]):
     named = set(
         re.findall(r"`MELDBRUG_(\w+)`", CONFIGURATION.partition("## Test switches")[2].partition("##")[0])

@@ -15,7 +15,7 @@ from meldbrug.client.device import new_request_id
 from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
-from tests.support.faults import count, held_at, is_refused, succeeds, until
+from tests.support.faults import armed, count, is_refused, succeeds, until
 from tests.support.sector import World
 
 OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
@@ -83,7 +83,7 @@ async def test_an_opening_let_through_before_the_withdrawal_gets_nothing_after_i
     case, reader = await actors.report(), actors.member("noorderlicht-contact")
     await ready(case, reader)
     released = count(world, "SELECT count(*) FROM disclosure.releases WHERE notice = %s", case.notice)
-    async with held_at(world.stack, "disclosure", "open.after_check") as is_held:
+    async with armed(world.stack, "disclosure.ReaderService.OpenSections.after_check") as is_held:
         held = asyncio.create_task(is_refused(open_once(reader, case.notice)))
         await until(is_held)
         await case.consents.withdraw(case.notice)

@@ -24,8 +24,8 @@ from services.disclosure.policy_sync import wanted
 from services.disclosure.store import policy
 from services.kernel.authz import PolicyTuple
 from services.kernel.db import Database
+from services.kernel.failpoints import POINTS
 from services.kernel.openfga.adapter import OpenFGA
-from services.kernel.pause import POINTS
 from tests.support.sector import SWITCHES, Recording, World
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
-PAUSE_FILE = "MELDBRUG_TEST_PAUSE_FILE"
+POINT_FILE = "MELDBRUG_TEST_FAILPOINT_FILE"
 JOURNALS = "MELDBRUG_NARROWINGS_DIR"
 FAST = {**SWITCHES, "MELDBRUG_REFUSAL_FLOOR_MS": "0"}
 """Closed doors answer at once: these tests knock thousands of times."""
@@ -58,6 +58,10 @@ class Recorder(Connection):
     def __init__(self, world_of: Stack, *, patience_s: float = 30.0) -> None:
         """Connects to a stack; gives up on a call after `patience_s`."""
         self.stack, self.patience_s = world_of, patience_s
+        self.hasty: dict[str, float] = {}
+        """How long to wait for a method, by its short name; once, and no repetition."""
+        self.at_first: dict[str, Callable[[], None]] = {}
+        """What to do before a method is called for the first time, by its short name."""
         self.sent: list[Sent] = []
         self.released: set[tuple[str, str]] = set()
         super().__init__(world_of.endpoints.services, world_of.endpoints.installation)
@@ -73,13 +77,16 @@ class Recorder(Connection):
         repeat_when_exhausted: bool = False,
     ) -> M:
         """Calls, and remembers it."""
+        short = method.rpartition("/")[2]
+        if at_first := self.at_first.pop(short, None):
+            at_first()
         self.sent.append(Sent(method, request, answer, credentials))
         found = await super().call(
             method,
             request,
             answer,
             credentials,
-            within_s=min(within_s, self.patience_s),
+            within_s=min(within_s, self.hasty.get(short, self.patience_s)),
             repeat_when_exhausted=repeat_when_exhausted,
         )
         if method.endswith("/OpenSections") and credentials:
@@ -150,25 +157,41 @@ async def restart(stack: Stack, service: str, **env: str) -> None:
 
 
 @asynccontextmanager
-async def held_at(stack: Stack, service: str, point: str) -> AsyncIterator[Callable[[], Awaitable[bool]]]:
-    """Holds whoever comes to a pause point until the end of the block; yields a look whether one did."""
+async def armed(stack: Stack, point: str, action: str = "") -> AsyncIterator[Callable[[], Awaitable[bool]]]:
+    """Arms a failpoint until the end of the block; yields a look whether somebody came there.
+
+    Whoever comes there is held; with `error` as action, fails.
+    """
     if point not in POINTS:
-        raise ValueError(f"no such pause point: {point}")
-    file, log = Path(stack.env[PAUSE_FILE]), stack.log(service)
+        raise ValueError(f"no such failpoint: {point}")
+    file, log = Path(stack.env[POINT_FILE]), stack.log(service_of(point))
     before = log.stat().st_size
-    await asyncio.to_thread(file.write_text, point, "utf-8")
+    await asyncio.to_thread(_write, file, f"{point} {action}")
     try:
-        yield lambda: _says(log, before, f"paused {point}")
+        yield lambda: _says(log, before, f"held {point}")
     finally:
         await asyncio.to_thread(file.unlink)
 
 
-async def killed_at(stack: Stack, service: str, point: str, act: Coroutine[Any, Any, object]) -> None:
-    """Kills a service while `act` is held at a pause point, then starts it again.
+def service_of(point: str) -> str:
+    """The service whose process comes to a failpoint."""
+    return point.partition(".")[0]
+
+
+def _write(file: Path, text: str) -> None:
+    """In one step: a service that reads it meanwhile sees the whole name or none."""
+    written = file.with_suffix(".new")
+    written.write_text(text, "utf-8")
+    written.replace(file)
+
+
+async def killed_at(stack: Stack, point: str, act: Coroutine[Any, Any, object]) -> None:
+    """Kills a service while it is held at one of its failpoints by `act`, then starts it again.
 
     The caller of `act` never gets an answer.
     """
-    async with held_at(stack, service, point) as is_held:
+    service = service_of(point)
+    async with armed(stack, point) as is_held:
         calling = asyncio.create_task(act)
         try:
             await until(is_held)

@@ -14,7 +14,7 @@ from services.coordination.store.inbox import INDEPENDENT
 from services.coordination.usecases.ports import Directory, Disclosure, lock_on
 from services.kernel.db import Database, app_now
 from services.kernel.errors import Refusal
-from services.kernel.pause import pause
+from services.kernel.failpoints import failpoint
 
 PAGE = 500
 TITLES_AT_ONCE = 63
@@ -62,7 +62,7 @@ class Following:
 
     async def _follow(self, incident: str, budget_s: float, *, informed: bool) -> None:
         told = await self._disclosure.snapshot(incident, budget_s)
-        await pause("coordination.after_pull")
+        await failpoint("after_pull")
         if told is None:
             return
         await self._learn_titles(told, budget_s / 2)

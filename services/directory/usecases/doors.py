@@ -22,9 +22,9 @@ from services.directory.store.keys import standings
 from services.kernel.authz import Actor, Authz
 from services.kernel.db import Database, Lock
 from services.kernel.errors import NotPermitted, Unavailable
+from services.kernel.failpoints import failpoint
 from services.kernel.idempotency import remember, remembered
 from services.kernel.jobs import Jobs
-from services.kernel.pause import pause
 
 T = TypeVar("T")
 
@@ -152,9 +152,8 @@ class Doors:
 
         names = await self.database.run_unit(unit, Lock(organisation_lock(caller.actor.organisation)))
         if ends:
-            await pause("remove.after_directory_commit")
             await self.end_seats(names[0])
-            await pause("remove.after_end_seats")
+            await failpoint("after_end_seats")
         await self.sync_soon(touched)
         return names
 

@@ -43,7 +43,7 @@ from services.directory.usecases.invitations import Invitations, Invitee, code_d
 from services.directory.usecases.vouching import own_key
 from services.kernel.db import advisory_lock, app_now
 from services.kernel.errors import InvalidArgument, InvalidField, NotPermitted
-from services.kernel.pause import pause
+from services.kernel.failpoints import failpoint
 
 ACCEPT = "/meldbrug.directory.v1.EnrolmentService/AcceptInvitation"
 
@@ -167,7 +167,7 @@ class Enrolment:
         if checked := await self.doors.preflight(caller, door, check):
             # Before the membership: an exclusion of the organisation must know everyone who ever joined it.
             await self.doors.disclosure.record_affiliation(checked[0].subject, checked[0].organisation)
-            await pause("add_member.after_affiliation")
+            await failpoint("after_affiliation")
         await self.doors.command(caller, door, act)
         return await enrolled(self.doors.database, name)
 

@@ -28,7 +28,7 @@ from services.directory.usecases.doors import (
 from services.directory.usecases.vouching import own_key
 from services.kernel.db import app_now
 from services.kernel.errors import InvalidField
-from services.kernel.pause import pause
+from services.kernel.failpoints import failpoint
 
 
 class Rotation:
@@ -55,7 +55,6 @@ class Rotation:
             return Done((member.name,))
 
         (name,) = await self.doors.command(caller, SELF, act)
-        await pause("rotate.after_pending")
         return await enrolled(self.doors.database, name)
 
     async def complete_rotation(self, caller: Caller, new_kid: str) -> Enrolled:
@@ -70,9 +69,8 @@ class Rotation:
 
         if await self.doors.preflight(caller, SELF, check):
             await self.doors.disclosure.end_seats(Seats((caller.actor.kid,)), require_successors=True)
-            await pause("rotate.after_rewrap")
+            await failpoint("after_end_seats")
         (name,) = await self.doors.command(caller, SELF, act)
-        await pause("rotate.after_active")
         return await enrolled(self.doors.database, name)
 
 

@@ -19,7 +19,6 @@ from services.disclosure.usecases.open import ATTEMPTS, SOON_S, reading_context
 from services.kernel.db import Lock
 from services.kernel.errors import InvalidArgument, NotPermitted, Unavailable
 from services.kernel.idempotency import remember, remembered
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 
@@ -38,7 +37,6 @@ class Answering:
                 partial(self._answer, standing.epoch, request, call), Lock(incident)
             )
             if answer is not None:
-                await pause("accept_terms.after_commit")
                 if answer.state == common_pb2.NOTICE_STATE_DECLINED:
                     await self._deps.sync.soon(incident)
                 return answer

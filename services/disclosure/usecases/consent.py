@@ -30,7 +30,6 @@ from services.disclosure.usecases.commands import own_command, replayed, require
 from services.disclosure.usecases.deps import Deps
 from services.disclosure.usecases.vouching import Circle
 from services.kernel.errors import InvalidArgument
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 
@@ -58,9 +57,7 @@ class Consenting:
         answer = await own_command(
             self._deps, call, request, rpc.GiveConsentResponse, work, incident=incident
         )
-        await pause("give.after_commit")
         await self._deps.sync.soon(incident, request.notice)
-        await pause("give.after_sync")
         return answer
 
     async def _give(
@@ -131,11 +128,9 @@ class Consenting:
                 consent_request=await views.consent_request(conn, request.notice)
             )
 
-        answer = await own_command(
+        return await own_command(
             self._deps, call, request, rpc.RefuseConsentResponse, work, incident=incident
         )
-        await pause("refuse.after_commit")
-        return answer
 
 
 def _require_answerable(notice: Row[Any]) -> None:

@@ -19,7 +19,6 @@ from services.disclosure.usecases import views
 from services.disclosure.usecases.commands import M, Request, Work, own_command, spoken_by_reporter
 from services.disclosure.usecases.deps import Deps
 from services.kernel.errors import FailedPrecondition, InvalidArgument
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 # As many exclusion statements as a report may show.
@@ -57,7 +56,7 @@ class Narrowing:
 
         return await self._narrowed(
             call, request, rpc.WithdrawConsentResponse, work,
-            incident=incident, command="withdraw", notice=request.notice,
+            incident=incident, notice=request.notice,
         )  # fmt: skip
 
     async def withdraw_report(
@@ -77,7 +76,7 @@ class Narrowing:
             return rpc.WithdrawReportResponse(report=await views.report(conn, request.incident))
 
         return await self._narrowed(
-            call, request, rpc.WithdrawReportResponse, work, incident=request.incident, command="withdraw"
+            call, request, rpc.WithdrawReportResponse, work, incident=request.incident
         )
 
     async def exclude(self, request: rpc.ExcludeRequest, call: Call) -> rpc.ExcludeResponse:
@@ -96,9 +95,7 @@ class Narrowing:
             await self._deps.closing.changed(conn, request.incident)
             return rpc.ExcludeResponse(report=await views.report(conn, request.incident))
 
-        return await self._narrowed(
-            call, request, rpc.ExcludeResponse, work, incident=request.incident, command="exclude"
-        )
+        return await self._narrowed(call, request, rpc.ExcludeResponse, work, incident=request.incident)
 
     async def _narrowed(
         self,
@@ -108,7 +105,6 @@ class Narrowing:
         work: Work[M],
         *,
         incident: str,
-        command: str,
         notice: str = "",
     ) -> M:
         """Does the work and syncs. Openings wait meanwhile, but for the reporter of the incident only."""
@@ -118,9 +114,7 @@ class Narrowing:
                 self._deps, call, request, answer, work, incident=incident,
                 on_standing=lambda: ahead.enter_context(precedence.taken()),
             )  # fmt: skip
-            await pause(f"{command}.after_commit")
             await self._deps.sync.soon(incident, notice)
-            await pause(f"{command}.after_sync")
         return given
 
 

@@ -21,7 +21,7 @@ from services.disclosure.usecases.wire import public_keys, section_header, signe
 from services.kernel.authz import Actor, Grant, granted_by_record, timestamp
 from services.kernel.db import Driver
 from services.kernel.errors import NotPermitted, RequestIdReused, Unavailable
-from services.kernel.pause import pause
+from services.kernel.failpoints import failpoint
 from services.kernel.rpc import Call
 
 # How often an opening starts again because somebody changed who may read meanwhile.
@@ -96,14 +96,14 @@ class Opening:
             await self._deps.admission.precedence.given()
             standing = await self._standing(door, actor, values)
             grant = await check(standing)
-            await pause("open.after_check")
+            await failpoint("after_check")
             await self._deps.admission.precedence.given()
             outcome = await self._let_out(
                 grant, door, {**values, "epoch": standing.epoch}, has_opened=standing.has_opened
             )
             match outcome.verdict:
                 case Verdict.LET_OUT:
-                    await pause("open.after_commit")
+                    await failpoint("after_commit")
                     return outcome.rows
                 case Verdict.CLOSED:
                     raise NotPermitted

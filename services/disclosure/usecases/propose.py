@@ -37,7 +37,6 @@ from services.disclosure.usecases.vouching import Circle
 from services.kernel.authz import Grant
 from services.kernel.db import app_now
 from services.kernel.errors import FailedPrecondition, InvalidArgument, InvalidField, NotPermitted
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 
@@ -95,9 +94,7 @@ class Handling:
                 notice=request.notice, state=common_pb2.NOTICE_STATE_CONSENT_PENDING
             )
 
-        answer = await handler_command(self._deps, call, request, rpc.ProposeNoticeResponse, work, grant)
-        await pause("propose.after_commit")
-        return answer
+        return await handler_command(self._deps, call, request, rpc.ProposeNoticeResponse, work, grant)
 
     async def _add(
         self,

@@ -22,7 +22,6 @@ from services.kernel.admission import Rate
 from services.kernel.db import Lock
 from services.kernel.errors import InvalidArgument, InvalidField, NotPermitted
 from services.kernel.idempotency import remember
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 
@@ -47,9 +46,7 @@ class Reporting:
         answer = await self._deps.database.run_unit(
             lambda conn: self._take_in(conn, submission, handlers, call), own
         )
-        await pause("report.after_commit")
         await self._deps.sync.soon(request.incident)
-        await pause("report.after_sync")
         return answer
 
     async def _take_in(

@@ -21,7 +21,6 @@ from services.kernel.authz import Actor
 from services.kernel.db import Lock
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted
 from services.kernel.idempotency import remember, remembered
-from services.kernel.pause import pause
 from services.kernel.rpc import Call
 
 
@@ -145,7 +144,6 @@ class Seats:
         if targets:
             with self._deps.admission.precedence.taken():
                 await self._deps.database.run_unit(work)
-        await pause("end_seats.after_commit")
         return rpc.EndSeatsResponse()
 
     async def record_affiliation(

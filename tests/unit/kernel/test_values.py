@@ -1,12 +1,10 @@
-"""Ids, page tokens, settings, pause points, log lines, statuses: the small promises."""
+"""Ids, page tokens, settings, log lines, statuses: the small promises."""
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from meldbrug.error.v1 import error_pb2
-from services.kernel import errors, log, pause
+from services.kernel import errors, log
 from services.kernel.answers import refusal_from, status_of
 from services.kernel.authz import PUBLIC, Actor, PolicyTuple, PrincipalClass
 from services.kernel.clock import SystemClock, SystemIds, is_id, text_id
@@ -92,7 +90,7 @@ def settings(**changed: Any) -> KernelSettings:
         ({"installation": "short"}, "installation"),
         ({"refusal_floor_ms": 10}, "refusal_floor_ms"),
         ({"test_clock": True}, "test_clock"),
-        ({"test_pause_file": "f"}, "test_pause_file"),
+        ({"test_failpoint_file": "f"}, "test_failpoint_file"),
         ({"tls_cert_file": "c"}, "tls_key_file"),
         ({"surprise": 1}, "surprise"),
         (
@@ -124,29 +122,6 @@ def test_every_setting_is_described() -> None:
     schema = KernelSettings.model_json_schema()
     for section in (schema, *schema["$defs"].values()):
         assert all("description" in field or "$ref" in field for field in section["properties"].values())
-
-
-async def test_a_pause_point_holds_only_when_armed(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "point"
-    pause.arm(file)
-    try:
-        await pause.pause("report.after_commit")
-        file.write_text("report.after_commit")
-        await pause.pause("give.after_commit")
-        held = asyncio.create_task(pause.pause("report.after_commit"))
-        await asyncio.sleep(0.1)
-        assert not held.done()
-        assert capsys.readouterr().out == "paused report.after_commit\n"
-        file.unlink()
-        async with asyncio.timeout(2):
-            await held
-        file.write_text("report.after_commit")
-    finally:
-        pause.arm(None)
-    async with asyncio.timeout(1):
-        await pause.pause("report.after_commit")
 
 
 class Told(StrEnum):

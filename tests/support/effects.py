@@ -1,0 +1,120 @@
+"""What an operation leaves in the database: rows of each table, by the state they are in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+
+Effects = Mapping[str, int]
+EXPECTED = Path(__file__).parents[1] / "vectors" / "effects.json"
+PATIENCE_S, POLL_S, QUIET_S = 25.0, 0.05, 0.1
+
+# By what rows of a table are told apart; a table that is not here is derived, remembered or a queue.
+TABLES: dict[LiteralString, LiteralString] = {
+    "disclosure.incidents": "withdrawn",
+    "disclosure.sections": "kind",
+    "disclosure.wraps": "NULL",
+    "disclosure.seats": "coalesce(close_reason, 'live')",
+    "disclosure.exclusions": "NULL",
+    "disclosure.affiliations": "NULL",
+    "disclosure.ended": "NULL",
+    "disclosure.notices": "state, answer, decision_stands",
+    "disclosure.notice_readers": "excluded",
+    "disclosure.consents": "state",
+    "disclosure.consent_sections": "NULL",
+    "disclosure.acts": "kind",
+    "disclosure.acceptances": "accepted",
+    "disclosure.releases": "capacity",
+    "disclosure.rewraps": "NULL",
+    "directory.organisations": "state",
+    "directory.members": "state, admin, pending_kid <> ''",
+    "directory.keys": "NULL",
+    "directory.invitations": "used",
+    "directory.endorsements": "NULL",
+    "directory.rotations": "completed",
+    "directory.productions": "version",
+    "directory.participations": "state",
+    "directory.appointments": "ended",
+    "coordination.incidents": "withdrawn, progress, acknowledge_time IS NULL",
+    "coordination.handlers": "NULL",
+    "coordination.notices": "state, acknowledge_time IS NULL",
+    "coordination.deliveries": "live, open_time IS NULL, close_time IS NULL",
+    "coordination.clocks": "kind, met_time IS NULL",
+}
+_COUNTS: LiteralString = " UNION ALL ".join(
+    f"SELECT concat_ws(' ', '{table}', {states}), count(*) FROM {table} GROUP BY 1"
+    for table, states in TABLES.items()
+)
+_DUE: LiteralString = (
+    "SELECT count(*) FROM jobs.procrastinate_jobs "
+    "WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())"
+)
+
+
+class Ledger:
+    """Counts everything; what an operation did is the difference of two counts."""
+
+    marked: Counter[str]
+
+    def __init__(self, url: str) -> None:
+        self._sql = psycopg.connect(url, autocommit=True)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._sql.close()
+
+    def count(self) -> Counter[str]:
+        """How many rows there are, by table and state."""
+        return Counter(dict(self._sql.execute(_COUNTS).fetchall()))
+
+    def mark(self) -> None:
+        """Counts, to compare with later."""
+        self.marked = self.count()
+
+    async def quiet(self) -> Counter[str]:
+        """Returns the count once nothing is due and nothing has changed for a moment."""
+        end, found = time.monotonic() + PATIENCE_S, self.count()
+        while time.monotonic() < end:
+            await asyncio.sleep(QUIET_S)
+            before, found = found, self.count()
+            if found == before and not self._due():
+                return found
+        raise AssertionError("the stack does not come to rest")
+
+    async def comes_to(self, *wanted: Effects, but: tuple[str, ...] = ()) -> Effects:
+        """Waits until the difference since the mark is one of those wanted, tables in `but` left out."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            found = since(self.marked, self.count())
+            for one in wanted:
+                if _without(found, but) == _without(one, but):
+                    return one
+            assert time.monotonic() < end, f"{found} is none of {wanted}"
+            await asyncio.sleep(POLL_S)
+
+    def _due(self) -> int:
+        row = self._sql.execute(_DUE).fetchone()
+        return int(row[0]) if row else 0
+
+
+def since(before: Counter[str], after: Counter[str]) -> Effects:
+    """What changed between two counts."""
+    names = sorted(before.keys() | after.keys())
+    return {name: after[name] - before[name] for name in names if after[name] != before[name]}
+
+
+def _without(effects: Effects, tables: tuple[str, ...]) -> Effects:
+    return {name: count for name, count in effects.items() if name.split(" ")[0] not in tables}
+
+
+def expected() -> dict[str, dict[str, int]]:
+    """What the act of each scene leaves when nothing goes wrong, as it was written down."""
+    found: dict[str, dict[str, int]] = json.loads(EXPECTED.read_text("utf-8"))
+    return found
