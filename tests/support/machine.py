@@ -298,7 +298,7 @@ class Play:
         if expected:
             await succeeds(lambda: call(HANDLE, request, service.HandlerServiceOpenSectionsResponse))
             names = {header.name async for header in self.members[who].handler.headers(incident)}
-            assert names == expected, f"{who} is listed something else"
+            assert names == expected, f"{who}: {names - expected} too much, {expected - names} too little"
         elif asked:
             await self._is_shut(
                 lambda: call(HANDLE, request, service.HandlerServiceOpenSectionsResponse), who

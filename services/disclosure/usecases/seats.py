@@ -14,7 +14,7 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.domain import CloseReason, SectionRef, incident_of
-from services.disclosure.store import acts, closings, seats
+from services.disclosure.store import acts, closings, seats, successors
 from services.disclosure.usecases.deps import Deps
 from services.disclosure.usecases.vouching import Vouching
 from services.kernel.authz import Actor
@@ -33,19 +33,19 @@ class Seats:
     async def list_seats(self, request: rpc.ListSeatsRequest, call: Call) -> rpc.ListSeatsResponse:
         """Lists seats of the caller's key that the announced key lacks wraps of, as far as they may leave."""
         await self._require_announced(call.actor, request.new_kid)
-        size = min(request.page_size or seats.SEATS_PAGE, seats.SEATS_PAGE)
+        size = min(request.page_size or successors.SEATS_PAGE, successors.SEATS_PAGE)
         kid, subject = call.actor.kid, call.actor.subject
         async with self._deps.database.transaction() as conn:
-            rows = await seats.seats_to_hand_over(conn, kid, subject, request.new_kid, size)
+            rows = await successors.seats_to_hand_over(conn, kid, subject, request.new_kid, size)
             listed = [
-                (row, await seats.wraps_to_hand_over(conn, row.grant_name, kid, request.new_kid))
+                (row, await successors.wraps_to_hand_over(conn, row.grant_name, kid, request.new_kid))
                 for row in rows
             ]
         return rpc.ListSeatsResponse(
             seats=[
                 _seat(row.incident, row.grant_name, row.purposes, kid, wraps)
                 for row, wraps in listed
-                if wraps
+                if wraps or row.grant_name == row.incident
             ]
         )
 
@@ -54,8 +54,8 @@ class Seats:
         rewrap = self._spoken(request.rewrap, call.actor)
         _require_wraps(rewrap, request.wraps)
 
-        async def standing(conn: AsyncConnection) -> seats.SeatRow:
-            seat = await seats.yielding(conn, rewrap.grant, call.actor.kid, call.actor.subject)
+        async def standing(conn: AsyncConnection) -> successors.SeatRow:
+            seat = await successors.yielding(conn, rewrap.grant, call.actor.kid, call.actor.subject)
             if seat is None or seat.incident != rewrap.incident:
                 raise NotPermitted
             return seat
@@ -109,9 +109,13 @@ class Seats:
         return rewrap
 
     async def _hand_over(
-        self, conn: AsyncConnection, seat: seats.SeatRow, rewrap: said.Rewrap, request: rpc.RewrapSeatRequest
+        self,
+        conn: AsyncConnection,
+        seat: successors.SeatRow,
+        rewrap: said.Rewrap,
+        request: rpc.RewrapSeatRequest,
     ) -> None:
-        held = await seats.commitments(conn, rewrap.grant, rewrap.old_kid)
+        held = await successors.commitments(conn, rewrap.grant, rewrap.old_kid)
         for item in rewrap.items:
             commitment = held.get((item.section, item.version))
             if commitment is None:
@@ -119,14 +123,14 @@ class Seats:
             if commitment != item.commitment:
                 raise InvalidArgument("COMMITMENT_MISMATCH")
         # A member who announced another key than before means that one alone: one seat has one successor.
-        if before := await seats.given_up(conn, seat, rewrap.new_kid):
+        if before := await successors.given_up(conn, seat, rewrap.new_kid):
             await closings.close_grant(conn, rewrap.grant, before, CloseReason.REWRAPPED)
-        if not await seats.seat_successor(conn, seat, rewrap.new_kid):
+        if not await successors.seat_successor(conn, seat, rewrap.new_kid):
             raise NotPermitted
-        await seats.hand_over(
+        await successors.hand_over(
             conn, seat, rewrap.new_kid, [(w.section, w.version, w.wrap) for w in request.wraps]
         )
-        await seats.record_rewrap(
+        await successors.record_rewrap(
             conn, seat, rewrap.new_kid, request.rewrap.statement, request.rewrap.signature
         )
 
@@ -135,7 +139,7 @@ class Seats:
         targets = [*request.kids, *request.appointments]
 
         async def work(conn: AsyncConnection) -> None:
-            if request.require_successors and await seats.without_successor(conn, request.kids):
+            if request.require_successors and await successors.without_successor(conn, request.kids):
                 raise FailedPrecondition("SEATS_WITHOUT_SUCCESSOR")
             await seats.end(conn, targets)
             for target in targets:
@@ -160,10 +164,14 @@ class Seats:
 
 
 def _require_wraps(rewrap: said.Rewrap, wraps: Sequence[pb.Wrap]) -> None:
-    """Holds the wraps to be exactly those that the statement hashes, in its order."""
+    """Holds the wraps to be exactly those that the statement hashes, in its order.
+
+    Only a seat of an intake may hold nothing yet, and go over all the same.
+    """
     stated = [(item.section, item.version, rewrap.new_kid, item.wrap_digest) for item in rewrap.items]
     given = [(each.section, each.version, each.reader_kid, digest_of(each.wrap)) for each in wraps]
-    if stated != given or len({entry[:2] for entry in stated}) != len(stated):
+    is_empty = not stated and rewrap.grant != rewrap.incident
+    if is_empty or stated != given or len({entry[:2] for entry in stated}) != len(stated):
         raise InvalidArgument("WRAP_MISMATCH")
 
 

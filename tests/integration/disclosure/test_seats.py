@@ -20,7 +20,7 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.domain import ConsentState, Kind, NoticeState
-from services.disclosure.store import seats
+from services.disclosure.store import successors
 from services.disclosure.store import tables as t
 from services.disclosure.usecases.seats import Seats
 from services.kernel.db import Lock
@@ -306,13 +306,13 @@ async def test_a_seat_that_hands_nothing_over_takes_no_place_in_the_list(
 async def test_a_door_that_shuts_while_seats_are_listed_shuts_for_their_wraps_too(
     scene: Scene, reader: Person, notice: Notice, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    following, of_wraps = follow(reader), seats.wraps_to_hand_over
+    following, of_wraps = follow(reader), successors.wraps_to_hand_over
 
     async def late(conn: Any, *of: str) -> Any:
         await decision_revoked(scene, notice)
         return await of_wraps(conn, *of)
 
-    monkeypatch.setattr(seats, "wraps_to_hand_over", late)
+    monkeypatch.setattr(successors, "wraps_to_hand_over", late)
 
     assert await listed(scene, reader, following.kid) == []
 
@@ -405,10 +405,40 @@ async def test_a_handlers_seat_goes_over_too(scene: Scene, follow: Follow) -> No
     assert (following.user, "handler", "incident:" + scene.incident[10:]) in await scene.tuples()
 
 
+async def test_a_handlers_seat_that_holds_nothing_yet_goes_over_too(scene: Scene, follow: Follow) -> None:
+    """I27: whoever joined an intake with which nothing was shared is written to from now on."""
+    following = follow(scene.handler)
+    async with scene.database.transaction() as conn:
+        await conn.execute(t.wraps.delete().where(t.wraps.c.reader_kid == scene.handler.kid))
+    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+        await end(scene, scene.handler.kid, require=True)
+
+    (seat,) = await listed(scene, scene.handler, following.kid)
+    assert not seat.wraps
+    await hand_over(scene, scene.handler, following.kid)
+
+    assert await listed(scene, scene.handler, following.kid) == []
+    await end(scene, scene.handler.kid, require=True)
+    assert await scene.count(t.seats, kid=following.kid, grant_name=scene.incident) == 1
+
+
+async def test_a_readers_seat_without_a_wrap_follows_to_nobody(
+    scene: Scene, reader: Person, notice: Notice, follow: Follow
+) -> None:
+    following = follow(reader)
+    (seat,) = await listed(scene, reader, following.kid)
+    del seat.sections[:]
+    emptied = handing(scene, seat, reader, following.kid)
+
+    with pytest.raises(InvalidArgument, match="WRAP_MISMATCH"):
+        await rewrap(scene, reader, emptied)
+    assert await scene.count(t.seats, kid=following.kid) == 0
+
+
 async def test_long_seats_are_listed_in_parts(
     scene: Scene, follow: Follow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.disclosure.store.seats.ITEMS_PAGE", 2)
+    monkeypatch.setattr("services.disclosure.store.successors.ITEMS_PAGE", 2)
     for _ in range(4):
         await scene.section(Kind.MESSAGE, [scene.handler.kid])
     following = follow(scene.handler)

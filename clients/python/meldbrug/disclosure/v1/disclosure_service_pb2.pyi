@@ -1590,7 +1590,7 @@ class RewrapSeatRequest(_message.Message):
 
     @_builtins.property
     def wraps(self) -> _containers.RepeatedCompositeFieldContainer[_disclosure_pb2.Wrap]:
-        """The wraps it hashes, in its order."""
+        """The wraps it hashes, in its order; none for a seat of an intake that holds nothing yet."""
 
     def __init__(
         self,

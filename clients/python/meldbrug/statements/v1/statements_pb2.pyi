@@ -731,7 +731,7 @@ class Rewrap(_message.Message):
     """The signer's corrected clock in milliseconds, strictly above its last on this incident."""
     @_builtins.property
     def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rewrap.Item]:
-        """What is handed over."""
+        """What is handed over; nothing where a seat of an intake holds nothing yet."""
 
     def __init__(
         self,
