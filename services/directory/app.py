@@ -26,7 +26,7 @@ PACKAGE = "meldbrug.directory.v1"
 def build(kernel: Kernel) -> Service:
     """Builds the service."""
     settings, installation, database = DirectorySettings(), kernel.settings.installation, kernel.database()
-    jobs = Jobs("directory", database, metrics=kernel.metrics, ids=kernel.ids)
+    jobs = Jobs("directory", database, metrics=kernel.metrics, ids=kernel.ids, clock=kernel.clock)
     doors = Doors(database, kernel.authz, jobs, DisclosurePeer(kernel.peers.peer("disclosure")))
     tasks = own_jobs.tasks(doors.sync_policy, doors.end_seats)
     jobs.register(tasks, own_jobs.sweeps(database, doors.resweep))

@@ -67,7 +67,7 @@ async def is_reporter(database: Database, kid: str) -> bool:
 def assemble(kernel: Kernel, settings: DisclosureSettings, directory: Directory) -> Deps:
     """Makes what the use cases are handed; tests hand it a directory of their own."""
     database = kernel.database(openings.PRELUDE)
-    jobs = Jobs(kernel.name, database, metrics=kernel.metrics, ids=kernel.ids)
+    jobs = Jobs(kernel.name, database, metrics=kernel.metrics, ids=kernel.ids, clock=kernel.clock)
     return Deps(
         database=database,
         authz=kernel.authz,

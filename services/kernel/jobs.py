@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import procrastinate
@@ -18,7 +19,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.kernel.clock import Ids, SystemIds
+from services.kernel.clock import Clock, Ids, SystemClock, SystemIds
 from services.kernel.db import Database, driver_connection
 from services.kernel.failpoints import failpoint, operation
 from services.kernel.log import Event, Metrics, emit, emit_failure, request_id
@@ -27,7 +28,7 @@ Handler = Callable[..., Awaitable[None]]
 
 # What a resource name, an id or a fingerprint looks like; no text that a person wrote does.
 RESOURCE_ID = re.compile(r"[a-z0-9/]{1,200}")
-# The doorbell wakes a worker at once; polling is for retries, delays, freed locks and lost doorbells.
+# The doorbell wakes a worker at once; polling is for retries, freed locks and lost doorbells.
 POLL_S = 0.5
 HEARTBEAT_S = 3.0
 STALLED_S = 10.0
@@ -54,11 +55,17 @@ class Sweep:
 
 
 class _Backoff(BaseRetryStrategy):
-    def __init__(self, max_wait_s: int) -> None:
-        self._max_wait_s = max_wait_s
+    """When a job is repeated, by the clock that the queue in the database goes by.
+
+    By that of a machine ten years ahead it never would be, and would block the jobs of its lock behind it.
+    """
+
+    def __init__(self, max_wait_s: int, clock: Clock) -> None:
+        self._max_wait_s, self._clock = max_wait_s, clock
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision:  # noqa: ARG002 (its interface)
-        return RetryDecision(retry_in={"seconds": min(2 ** min(job.attempts, 16), self._max_wait_s)})
+        wait = timedelta(seconds=min(2 ** min(job.attempts, 16), self._max_wait_s))
+        return RetryDecision(retry_at=self._clock.now() + wait)
 
 
 class Jobs:
@@ -70,6 +77,7 @@ class Jobs:
         concurrency: Jobs at once in this process.
         metrics: Where runs are counted.
         ids: Where each run's request id comes from.
+        clock: Holds the time of the database.
     """
 
     def __init__(
@@ -80,7 +88,9 @@ class Jobs:
         concurrency: int = 4,
         metrics: Metrics | None = None,
         ids: Ids | None = None,
+        clock: Clock | None = None,
     ) -> None:
+        self._clock = clock or SystemClock()
         self._service, self._database, self._concurrency = service, database, concurrency
         self._metrics, self._ids = metrics or Metrics(), ids or SystemIds()
         self._sweeps: tuple[Sweep, ...] = ()
@@ -96,7 +106,8 @@ class Jobs:
     def register(self, tasks: Mapping[str, Task], sweeps: Sequence[Sweep] = ()) -> None:
         """Says what this service's jobs and sweeps are; once, while it is built."""
         for name, task in tasks.items():
-            self._app.task(name=self._full(name), queue=self._service, retry=_Backoff(task.max_wait_s))(
+            retry = _Backoff(task.max_wait_s, self._clock)
+            self._app.task(name=self._full(name), queue=self._service, retry=retry)(
                 self._observed(name, task.handler)
             )
         self._sweeps = tuple(sweeps)
@@ -108,7 +119,6 @@ class Jobs:
         /,
         *,
         lock: str | None = None,
-        delay_s: float = 0.0,
         **ids: str,
     ) -> None:
         """Queues a job that starts only if and when the transaction of `conn` commits.
@@ -117,16 +127,13 @@ class Jobs:
             conn: The transaction.
             task: Name as registered.
             lock: Jobs of the same lock run one after the other, in the order they were deferred.
-            delay_s: Not before this long from now.
             ids: Resource ids, nothing else.
         """
         if not all(RESOURCE_ID.fullmatch(str(value)) for value in ids.values()):
             raise ValueError("jobs carry resource ids only")
         driver = await driver_connection(conn) if isinstance(conn, AsyncConnection) else conn
         job = self._app.tasks[self._full(task)].configure(
-            connection=driver,
-            lock=f"{self._service}/{lock}" if lock else None,
-            schedule_in={"milliseconds": int(delay_s * 1000)} if delay_s else None,
+            connection=driver, lock=f"{self._service}/{lock}" if lock else None
         )
         await job.defer_async(**ids)
 
@@ -195,7 +202,7 @@ class Jobs:
                 for job in await self._app.job_manager.get_stalled_jobs(
                     queue=self._service, seconds_since_heartbeat=STALLED_S
                 ):
-                    await self._app.job_manager.retry_job(job)
+                    await self._app.job_manager.retry_job(job, retry_at=self._clock.now())
                     emit(Event.JOB_RESCUED, "warning", task=job.task_name)
             except Exception as failure:  # noqa: BLE001 (the next round tries again)
                 emit_failure(Event.LOOP_FAILED, failure, service=self._service)

@@ -9,6 +9,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Self
 
 import grpc
@@ -18,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from meldbrug.crypto.keys import SEED_BYTES, SecretKeys
 from services.kernel import failpoints, migrations
 from services.kernel.admission import Admission
-from services.kernel.clock import Clock, Ids, SystemClock, SystemIds
+from services.kernel.clock import Clock, DatabaseClock, Ids, SystemIds
 from services.kernel.config import ConfigurationError, KernelSettings, read_bytes, read_hex
 from services.kernel.interceptors import Chain
 from services.kernel.jobs import pass_time
@@ -55,7 +56,8 @@ class Process:
         ids: Ids | None = None,
     ) -> None:
         self._settings, self._builders = settings, builders
-        self._clock, self._ids = clock or SystemClock(), ids or SystemIds()
+        self._shared = DatabaseClock()
+        self._clock, self._ids = clock or self._shared, ids or SystemIds()
         self.metrics = Metrics()
         self.address = ""
         self.services: list[Service] = []
@@ -166,6 +168,7 @@ class Process:
         self.services.append(service)
 
     async def _check_database(self, service: Service) -> None:
+        await self._shared.follow(service.database.moment)
         if self._settings.database_durability_check:
             await service.database.check_durability()
         url = self._settings.database_url.get_secret_value()
@@ -195,7 +198,8 @@ class Process:
     def _start_loops(self) -> None:
         loops: list[Loop] = [self._watch("policy", self._authz.ready)]
         for service in self.services:
-            loops.append(self._watch(f"database.{service.name}", service.database.ping))
+            follow = partial(self._shared.follow, service.database.moment)
+            loops.append(self._watch(f"database.{service.name}", follow))
             loops.extend(service.background)
             if service.jobs:
                 loops.append(service.jobs.run)

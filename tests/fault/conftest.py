@@ -8,6 +8,7 @@ import pytest
 
 from services.stack.stack import Stack
 from tests.support.actors import Actors
+from tests.support.clocks import movable
 from tests.support.faults import FAST, JOURNALS, POINT_FILE, Recorder, settled_on
 from tests.support.sector import World
 from tests.support.stack import running_stack
@@ -17,7 +18,8 @@ from tests.support.stack import running_stack
 def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A process for each service, so that one can die alone, and points at which they can be held."""
     file, journals = tmp_path_factory.mktemp("failpoint") / "point", tmp_path_factory.mktemp("journals")
-    env = {**FAST, POINT_FILE: str(file), JOURNALS: str(journals)}
+    clocks = movable(tmp_path_factory.mktemp("clocks"))
+    env = {**FAST, POINT_FILE: str(file), JOURNALS: str(journals), **clocks}
     with running_stack(one_process=False, env=env) as stack:
         yield stack
 

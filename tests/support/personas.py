@@ -47,6 +47,12 @@ class Answer:
         return info.reason if any(detail.Unpack(info) for detail in self.status.details) else ""
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """What the refusal says besides its reason."""
+        info = error_details_pb2.ErrorInfo()
+        return dict(info.metadata) if any(detail.Unpack(info) for detail in self.status.details) else {}
+
+    @property
     def status(self) -> status_pb2.Status:
         """The status with its details."""
         return status_pb2.Status.FromString(dict(self.trailers).get("grpc-status-details-bin", b""))

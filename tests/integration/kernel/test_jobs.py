@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import procrastinate
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.kernel import jobs as module
+from services.kernel.clock import SystemClock
 from services.kernel.db import Database
 from services.kernel.jobs import Jobs, Sweep, Task, for_each
 from services.kernel.log import request_id
@@ -216,8 +220,14 @@ async def test_what_a_dead_worker_left_is_done_again(
     monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
     monkeypatch.setattr(module, "STALLED_S", 1.0)
     await database.run_unit(deferring(jobs, "left"))
+    await leave_behind(database)
+    async with working(jobs):
+        await record.until(lambda: record.done == ["left"])
+
+
+async def leave_behind(database: Database) -> None:
+    """As a worker leaves its jobs that is killed: fetched by somebody whose heart stopped long ago."""
     async with database.transaction() as conn:
-        # As a worker leaves it that is killed: fetched by somebody whose heart stopped long ago.
         await conn.execute(
             text("INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
         )
@@ -227,8 +237,26 @@ async def test_what_a_dead_worker_left_is_done_again(
                 "worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)"
             )
         )
+
+
+@pytest.mark.parametrize("off", [timedelta(days=3650), timedelta(days=-3650)])
+async def test_what_failed_or_was_left_comes_again_by_the_given_clock(
+    database: Database, record: Record, monkeypatch: pytest.MonkeyPatch, off: timedelta
+) -> None:
+    """I22: the queue's own look at the machine's clock, ten years off, decides nothing."""
+    monkeypatch.setattr(procrastinate.utils, "utcnow", lambda: datetime.now(UTC) + off)
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
+    monkeypatch.setattr(module, "STALLED_S", 1.0)
+    jobs, record.failures = Jobs("alpha", database, clock=SystemClock()), 1
+    jobs.register({"keep": Task(record.keep)})
+    await database.run_unit(deferring(jobs, "left"))
+    await leave_behind(database)
+    began = time.monotonic()
+
     async with working(jobs):
         await record.until(lambda: record.done == ["left"])
+
+    assert time.monotonic() - began > 2
 
 
 async def test_ids_only(database: Database, jobs: Jobs) -> None:

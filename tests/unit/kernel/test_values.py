@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
@@ -14,10 +15,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from meldbrug.error.v1 import error_pb2
+from services.kernel import clock as module
 from services.kernel import errors, log
 from services.kernel.answers import refusal_from, status_of
 from services.kernel.authz import PUBLIC, Actor, PolicyTuple, PrincipalClass
-from services.kernel.clock import SystemClock, SystemIds, is_id, text_id
+from services.kernel.clock import DatabaseClock, SystemClock, SystemIds, is_id, text_id
 from services.kernel.config import KernelSettings
 from services.kernel.errors import InvalidArgument, Refusal
 from services.kernel.interceptors import STAGES, Chain
@@ -44,6 +46,29 @@ def test_other_texts_are_no_ids(text: str) -> None:
 def test_the_clock_is_aware() -> None:
     assert SystemClock().now().utcoffset() is not None
     assert SystemClock().monotonic() <= SystemClock().monotonic()
+
+
+async def test_the_databases_clock_is_carried_on_by_what_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I4: a telling that was long under way counts only for want of another."""
+    clock, passed = DatabaseClock(), 100.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: passed)
+    told = datetime(2031, 1, 1, tzinfo=timezone(timedelta(hours=2)))
+    assert abs(clock.now() - SystemClock().now()) < timedelta(seconds=5)
+
+    async def ask(took_s: float, moment: datetime) -> datetime:
+        nonlocal passed
+        passed += took_s
+        return moment
+
+    await clock.follow(lambda: ask(4.0, told))
+    assert clock.now() == told + timedelta(seconds=2)
+    assert clock.now().tzinfo is UTC
+    passed += 10
+    assert clock.now() == told + timedelta(seconds=12)
+    await clock.follow(lambda: ask(1.0, told))
+    assert clock.now() == told + timedelta(seconds=13)
+    await clock.follow(lambda: ask(0.5, told))
+    assert clock.now() == told + timedelta(seconds=0.25)
 
 
 cursors = st.lists(st.text(max_size=60) | st.integers(-(2**60), 2**60), max_size=4).map(tuple)
