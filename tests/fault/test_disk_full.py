@@ -1,0 +1,142 @@
+"""PostgreSQL's disk full: first its tables cannot grow, then its log; and room again (I10, I11, I12)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from meldbrug.client import Draft, Unavailable
+from meldbrug.client.device import new_request_id
+from meldbrug.common.v1.common_pb2 import KIND_ACCOUNT, KIND_CONTEXT, LANGUAGE_NL, PURPOSE_INFORM
+from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
+from tests.support.actors import Actors, Case
+from tests.support.disk import Disk, force_the_log, own_disk, revive
+from tests.support.faults import Recorder, Sent, converged, effects, is_refused, succeeds
+from tests.support.sector import World
+
+OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
+LONG = "Wat mij overkwam, in mijn eigen woorden. " * 400
+REASONS = {"DATABASE_UNAVAILABLE", "PEER_UNAVAILABLE"}
+MOST = 100
+"""So many reports fill what tables have left, many times over."""
+
+
+@asynccontextmanager
+async def disk_of(world: World) -> AsyncIterator[Disk]:
+    """The server's disk."""
+    backends = world.stack.backends
+    moved = own_disk(backends.postgres, backends.folder.data)
+    disk = await asyncio.to_thread(moved.__enter__)
+    try:
+        yield disk
+    finally:
+        await asyncio.to_thread(moved.__exit__, None, None, None)
+
+
+async def opened(actors: Actors) -> Case:
+    """A case whose reader has opened."""
+    case = await actors.report()
+    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
+    await case.accepted()
+    await succeeds(lambda: open_once(case))
+    return case
+
+
+async def open_once(case: Case) -> service.OpenSectionsResponse:
+    """The bare opening of a notice."""
+    request = service.OpenSectionsRequest(
+        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
+    )
+    return await case.reader.call(OPEN, request, service.OpenSectionsResponse)
+
+
+@dataclass
+class Reports:
+    """What was sent, and whether it was acknowledged."""
+
+    drafts: Actors
+    recorder: Recorder
+    sent: list[tuple[Sent, bool]]
+
+    async def one(self, draft: Draft) -> bool:
+        """Reports; returns whether that was acknowledged."""
+        (refused,) = await asyncio.gather(self.drafts.newcomer().report(draft), return_exceptions=True)
+        is_in = not isinstance(refused, BaseException)
+        assert is_in or (isinstance(refused, Unavailable) and refused.reason in REASONS), refused
+        if self.recorder.sent[-1].method.endswith("/SubmitReport"):
+            self.sent.append((self.recorder.sent[-1], is_in))
+        return is_in
+
+    async def until_refused(self, draft: Draft) -> None:
+        """Reports until nothing more goes in."""
+        for _ in range(MOST):
+            if not await self.one(draft):
+                return
+        raise AssertionError("the disk was not full")
+
+    async def again(self, world: World) -> None:
+        """Sends everything again, byte for byte: what was acknowledged is in, and each is in once."""
+        for sent, is_in in self.sent:
+            incident = sent.request.incident  # type: ignore[attr-defined]  # a report names its own
+            before = effects(world, incident)
+            found = (before["sections"], before["wraps"], before["seats"])
+            assert found == (2, 6, 2) or (not is_in and found == (0, 0, 0))
+            await succeeds(lambda sent=sent: self.recorder.again(sent))
+            after = effects(world, incident)
+            assert (after["sections"], after["wraps"], after["seats"]) == (2, 6, 2)
+
+
+async def draft_of(actors: Actors) -> Draft:
+    """A long report to two handlers."""
+    circle = await actors.circle()
+    intake = [await actors.person(actors.member(role)) for role in ("duinroos-vp", "duinroos-plv")]
+    return Draft(texts={KIND_CONTEXT: LONG, KIND_ACCOUNT: LONG}, intake=intake, production=circle.production)
+
+
+async def test_a_full_disk_loses_nothing_and_does_nothing_by_half(
+    world: World, actors: Actors, recorder: Recorder
+) -> None:
+    """I2, I3, I10, I11, I12: UNAVAILABLE until there is room; then the same bytes have one effect."""
+    case, kept = await opened(actors), await opened(actors)
+    given, draft = await actors.report(), await draft_of(actors)
+    await given.propose("noorderlicht", [actors.member("noorderlicht-contact")])
+    preview = await given.consents.preview(given.notice, LANGUAGE_NL)
+    reports = Reports(actors, recorder, [])
+    async with disk_of(world) as disk:
+        await succeeds(lambda: open_once(case))
+        recorder.patience_s = 1.0
+        await asyncio.to_thread(disk.fill)
+        await reports.until_refused(draft)
+        if disk.reads_go_on:
+            assert any(is_in for _, is_in in reports.sent)
+            assert (await case.reporter.find()).name == case.incident
+        await asyncio.to_thread(force_the_log, world.stack.backends.postgres.url("postgres", "postgres"))
+        assert not await reports.one(draft)
+        for act in (
+            lambda: open_once(case),
+            lambda: given.consents.give(preview),
+            lambda: case.consents.withdraw(case.notice),
+            case.reporter.find,
+            actors.admin("noorderlicht").me,
+        ):
+            with pytest.raises(Unavailable) as refused:
+                await act()
+            assert refused.value.reason in REASONS
+            assert refused.value.retry_after_s
+        await asyncio.to_thread(disk.clear)
+        await asyncio.to_thread(revive, world.stack.backends.postgres)
+        recorder.patience_s = 30.0
+        await succeeds(lambda: open_once(kept))
+        print(f"{sum(is_in for _, is_in in reports.sent)} of {len(reports.sent)} reports were let in")
+        await reports.again(world)
+        await recorder.again(recorder.last("WithdrawConsent"))
+        assert await is_refused(open_once(case))
+        await recorder.again(recorder.last("GiveConsent"))
+        assert effects(world, given.incident)["consents"] == 1
+    await succeeds(lambda: open_once(kept))
+    for each in (case, given):
+        await converged(world, each.incident)
