@@ -56,12 +56,12 @@ def test_a_case_that_failed_is_kept_and_played_in_every_run(tmp_path: Path):
     record = Record.of("trial", tmp_path)
     assert (record.failed, record.next, record.counts) == ([3], 4, {"pairs": 6})
     assert played(Campaign(PLAN, folder=tmp_path))[0] == 3
-    assert played(Campaign(PLAN, deep_s=0.01, folder=tmp_path))[:2] == [3, 4]
+    assert played(Campaign(PLAN, deep_s=1, folder=tmp_path))[:2] == [3, 4]
 
 
 def test_what_a_known_case_does_again_is_not_counted_twice(tmp_path: Path):
     played(Campaign(PLAN, deep_s=5, folder=tmp_path), fails_at=0)
-    numbers = played(Campaign(PLAN, deep_s=0.02, folder=tmp_path))
+    numbers = played(Campaign(PLAN, deep_s=1, folder=tmp_path))
 
     assert numbers[:2] == [0, 1]
     assert Record.of("trial", tmp_path).counts == {"pairs": 2 * (len(numbers) - 1)}
