@@ -7,20 +7,32 @@ import gzip
 import hashlib
 import json
 import re
+import secrets
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from random import Random
 
 import psycopg
 import pytest
 
 from demo import texts
 from demo.sector import ROLES
-from meldbrug.crypto import SecretKeys
-from services.bootstrap.policy import Engine
+from meldbrug.client import Draft, Refused, ReporterClient
+from meldbrug.common.v1.common_pb2 import (
+    CAPACITY_SAFETY_CONTACT,
+    KIND_ACCOUNT,
+    KIND_CONTEXT,
+    KIND_MEASURES,
+    KIND_SUMMARY,
+    PURPOSE_PROTECT_PEOPLE,
+)
+from meldbrug.crypto import SecretKeys, keys_from, new_entropy
 from services.stack.processes import free_port
 from services.stack.stack import Stack
-from tests.support.actors import NOTICE, TEXTS, Actors
+from tests.support.actors import NOTICE, TEXTS, Actors, Case, seen, until
+from tests.support.canaries import Flock, disguised
+from tests.support.places import dump, places, tuples
 from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
 
@@ -33,15 +45,61 @@ def metrics_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def told_stack(metrics_port: int) -> Iterator[Stack]:
-    env = {**SWITCHES, "MELDBRUG_METRICS_LISTEN": f"127.0.0.1:{metrics_port}"}
+def journals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("journals")
+
+
+@pytest.fixture(scope="module")
+def told_stack(metrics_port: int, journals: Path) -> Iterator[Stack]:
+    env = {
+        **SWITCHES,
+        "MELDBRUG_METRICS_LISTEN": f"127.0.0.1:{metrics_port}",
+        "MELDBRUG_NARROWINGS_DIR": str(journals),
+    }
     with running_stack(one_process=True, env=env) as stack:
         yield stack
 
 
+CONTENT = Flock.bred(Random(secrets.randbits(64)), 10_000)
+NAMES = Flock.bred(Random(secrets.randbits(64)), 50)
+A_TEXT = 1250
+
+
+def eight() -> Iterator[str]:
+    """All canaries of the content, in eight texts."""
+    return (CONTENT.lines(start, A_TEXT) for start in range(0, len(CONTENT.canaries), A_TEXT))
+
+
+async def sung(actors: Actors) -> SecretKeys:
+    """A case that is full of canaries, by people who are called so, and what was closed of it."""
+    texts, names = eight(), iter(NAMES.canaries)
+    handler, reader = await actors.counsellor("duinroos"), await actors.hire("noorderlicht", next(names))
+    await actors.admin("noorderlicht").admin.appoint(
+        actors.on.participations["noorderlicht"], reader.kid, CAPACITY_SAFETY_CONTACT, next(names)
+    )
+    circle, keys = await actors.circle(), keys_from(new_entropy())
+    reporter = ReporterClient(actors.world.connection, keys)
+    intake = [await actors.person(handler.client)]
+    told = {KIND_CONTEXT: next(texts), KIND_ACCOUNT: next(texts)}
+    report = await reporter.report(Draft(texts=told, intake=intake, production=circle.production))
+    case = Case(actors, actors.on, report.name, reporter, handler.client)
+    await until(lambda: seen(case.handler, case.incident))
+    await reporter.send(next(texts))
+    await case.handler.handler.send(case.incident, next(texts))
+    await case.handler.handler.note(case.incident, next(texts))
+    written = {KIND_SUMMARY: next(texts), KIND_MEASURES: next(texts)}
+    await case.propose("noorderlicht", [reader.client], texts=written, necessity=next(texts))
+    await case.accepted()
+    await case.reader.reader.open(case.notice, PURPOSE_PROTECT_PEOPLE)
+    await case.consents.withdraw(case.notice)
+    with pytest.raises(Refused):
+        await case.reader.reader.open(case.notice, PURPOSE_PROTECT_PEOPLE)
+    return keys
+
+
 @pytest.fixture(scope="module")
 async def world(told_stack: Stack) -> AsyncIterator[World]:
-    """After the demo's story, and a case of our own that went all the way."""
+    """After the demo's story, a case of our own that went all the way, and one that is full of canaries."""
     async with settled(told_stack) as world:
         actors = Actors(world)
         case = await actors.report()
@@ -50,7 +108,19 @@ async def world(told_stack: Stack) -> AsyncIterator[World]:
         await case.reader.reader.open(case.notice, 1)
         await case.handler.handler.note(case.incident, NOTE)
         await case.reporter.send(MESSAGE)
+        SUNG.append(await sung(actors))
         yield world
+
+
+SUNG: list[SecretKeys] = []
+
+
+@pytest.fixture
+def page(world: World, metrics_port: int) -> bytes:
+    """The metrics after everything."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics") as answer:
+        shown: bytes = answer.read()
+    return shown
 
 
 NOTE = "Een aantekening die alleen behandelaars lezen, over wie er verder bij was."
@@ -63,9 +133,9 @@ def contents() -> list[str]:
     return [*told, *TEXTS.values(), *NOTICE.values(), NOTE, MESSAGE]
 
 
-def secrets(world: World) -> list[bytes]:
+def seeds(world: World) -> list[bytes]:
     """The seeds of everyone who acted; a public key is none of them."""
-    keys = [world.sector.keys(role.key) for role in ROLES] + [world.root]
+    keys = [world.sector.keys(role.key) for role in ROLES] + [world.root, *SUNG]
     return [seed for key in keys for seed in (key.signing_seed, key.sealing_seed)]
 
 
@@ -105,42 +175,6 @@ def pieces(text: str) -> Iterator[str]:
     yield from (part for part in re.split(r"(?<=[.!?])\s+", text) if len(part) >= LEAST)
 
 
-def dump(url: str) -> bytes:
-    """Returns every row of every table of ours, binary columns raw and in hex."""
-    found: list[bytes] = []
-    with psycopg.connect(url) as sql:
-        tables = sql.execute(
-            "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables"
-            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        for (table,) in tables:
-            for row in sql.execute(f"SELECT * FROM {table}"):
-                found += [_raw(value) for value in row]
-    return b"\n".join(found)
-
-
-def _raw(value: object) -> bytes:
-    if isinstance(value, bytes | memoryview):
-        return bytes(value)
-    if isinstance(value, dict | list):
-        return json.dumps(value, default=str, ensure_ascii=False).encode()
-    return str(value).encode()
-
-
-def tuples(world: World) -> bytes:
-    """Returns every tuple that OpenFGA was ever given."""
-    endpoints, openfga = world.endpoints, world.stack.backends.openfga
-    engine = Engine(endpoints.openfga_grpc_address, endpoints.openfga_http_url, openfga.token_path)
-    request = urllib.request.Request(
-        f"{engine.http_url}/stores/{endpoints.openfga_store_id}/changes?page_size=100",
-        headers={"Authorization": f"Bearer {engine.token}"},
-    )
-    with urllib.request.urlopen(request) as answer:
-        changes: bytes = answer.read()
-    assert b"user:" in changes
-    return changes
-
-
 def logs(world: World) -> bytes:
     """Returns what the services wrote to their logs."""
     return Path(world.stack.log("disclosure")).read_bytes()
@@ -154,7 +188,7 @@ def canaries(world: World) -> Iterator[bytes]:
     for text in contents():
         for piece in pieces(text):
             yield from disguises(piece)
-    for secret in secrets(world):
+    for secret in seeds(world):
         yield from disguises(secret)
     for words in receipts(world):
         yield from (words.encode(), words.replace(" ", "-").encode(), words.encode("utf-16-le"))
@@ -174,6 +208,37 @@ def test_a_text_or_key_that_were_there_would_be_found(world: World) -> None:
     held = dump(world.endpoints.database_url)
     for needle in (*disguises(texts.ACCOUNT_NL), *disguises(world.root.signing_seed)):
         assert hits(held + needle, canaries(world)), needle[:20]
+
+
+# A title of a role is known to the directory, and to whoever may see it; to nothing else.
+UNNAMED = re.compile("openfga|metrics|narrowings|[.]log|jobs")
+
+
+def test_ten_thousand_canaries_are_nowhere(world: World, page: bytes, journals: Path) -> None:
+    """T4, T15, I16, I25: in no row, file, log, line or number, plain, disguised, packed or hashed."""
+    found = places(world, page, journals)
+
+    assert {"rows of openfga", "metrics", "write-ahead log"} <= {
+        place for place, held in found.items() if held
+    }
+    assert {place: CONTENT.found_in(held) for place, held in found.items() if CONTENT.found_in(held)} == {}
+    for place, held in found.items():
+        assert hits(held, (form for seed in seeds(world) for form in disguises(seed))) == [], place
+    assert NAMES.found_in(found["rows"])
+    for place, held in found.items():
+        assert not UNNAMED.search(place) or not NAMES.found_in(held), place
+
+
+def test_a_canary_in_any_form_and_place_would_be_found(world: World, page: bytes, journals: Path) -> None:
+    """Teeth of the test above: planted in each form, and in a row of the database itself."""
+    for form, disguise in disguised(CONTENT.canaries[-1]):
+        assert CONTENT.found_in(b"\x00..." + disguise + b"...\x00"), form
+    with psycopg.connect(world.endpoints.database_url, autocommit=True) as sql:
+        sql.execute("CREATE TABLE public.leak AS SELECT %s::text AS what", (CONTENT.canaries[7],))
+        found = places(world, page, journals)
+        sql.execute("DROP TABLE public.leak")
+    for place in ("rows", "rows as text", "write-ahead log", "data files"):
+        assert CONTENT.found_in(found[place]) == {"plain"}, place
 
 
 def test_the_database_holds_no_address_of_anyone(world: World) -> None:
@@ -199,10 +264,7 @@ def test_logs_tell_of_no_case_and_of_nobody(world: World) -> None:
     assert not re.search(rb"ipv[46]:", written)
 
 
-def test_metrics_tell_of_no_case_and_of_nobody(world: World, metrics_port: int) -> None:
-    with urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics") as answer:
-        page: bytes = answer.read()
-
+def test_metrics_tell_of_no_case_and_of_nobody(world: World, page: bytes) -> None:
     assert b"OpenSections" in page
     assert hits(page, canaries(world)) == []
     assert not re.search(rb"[a-z2-7]{26}", page)
