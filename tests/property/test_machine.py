@@ -32,7 +32,7 @@ from tests.support.faults import FAST, Recorder, effects, settled_on
 from tests.support.machine import KINDS, LEAD, PURPOSES, RECIPIENTS, Play, one_loop
 from tests.support.stack import running_stack
 
-STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "40"))
+STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "80"))
 
 AT_ONCE = 6
 pick = st.integers(0, 11)
