@@ -229,7 +229,10 @@ async def test_a_kill_where_it_would_hurt_most(
 async def test_no_fault_at_any_point_breaks_a_promise(
     world: World, recorder: Recorder, ledger: Ledger, campaign: Campaign
 ) -> None:
-    """I2, I3, I6, I8, I10, I11, I12, I13, I20: killed, failing, too late, called twice, cancelled."""
+    """One operation at one of its failpoints: killed, failing, too late, called twice or cancelled.
+
+    Keeps I2, I3, I6, I8, I10, I11, I12, I13 and I20.
+    """
     actors = Actors(world)
     for number in campaign:
         if campaign.counts["strikes"] % CASES_A_PRODUCTION == 0:

@@ -22,7 +22,10 @@ def played(random: Random, steps: int = STEPS) -> None:
 
 @pytest.mark.campaign("domain", unit="steps", floor=100_000, target=10_000_000, short_s=90)
 def test_the_domain_alone_takes_what_it_must_and_nothing_else(campaign: Campaign) -> None:
-    """I1, I3, I7: each departure has its reason, what is closed stays so, a tombstone tells nothing."""
+    """Fifty games with a notice that is answered, opened and closed at random, without any service.
+
+    Keeps I1, I3 and I7: each departure has its reason, what is closed stays so, a tombstone tells nothing.
+    """
     for number in campaign:
         random = Random(number)
         for _ in range(GAMES):

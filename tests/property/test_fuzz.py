@@ -47,7 +47,10 @@ def fuzzed(*program: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(900)
 @pytest.mark.campaign("fuzz", unit="inputs", floor=20_000, target=10_000_000, short_s=120)
 def test_whatever_strangers_send_gets_an_answer_that_we_chose(campaign: Campaign, tmp_path: Path) -> None:
-    """T9, I12, I24, I29: no other error, no INTERNAL; nothing repeated, opened, vouched for or signed."""
+    """Inputs that libFuzzer makes, from those that reached new code (T9, I12, I24, I29).
+
+    No error but the documented ones, no INTERNAL; nothing repeated, opened, vouched for or signed.
+    """
     for number in campaign:
         inputs = SHORT if number >= FRESH_FROM else DEEP
         ran = fuzzed("-m", "tests.support.fuzzer", str(tmp_path), str(number + 1), str(inputs))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -40,11 +40,11 @@ pick = st.integers(0, 11)
 some = st.sets(st.sampled_from(["0", "1"]), min_size=1)
 
 
-async def together(tries: list[Awaitable[None]]) -> None:
+async def together(tries: Sequence[Awaitable[object]]) -> None:
     """Lets all of them try at once, a few at a time; the first that fails is the failure."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(attempt: Awaitable[None]) -> None:
+    async def one(attempt: Awaitable[object]) -> None:
         async with places:
             await attempt
 
@@ -75,19 +75,25 @@ class Machine(RuleBasedStateMachine):
         self.look(*who, on=on)
 
     def look(self, *who: str, on: str = "") -> None:
-        """They try what the step was about, and the notice and the incident whose turn it is."""
+        """They try what the step was about, each at the doors of their kind; one of them and another, any."""
         type(self).steps += 1
         model, turn = self.play.model, type(self).steps
-        others = [name for name in model.people if name not in who]
-        notices = {name for name, asked in model.asked.items() if on in {name, asked.incident}}
-        incidents = {on.partition("/notices/")[0]} & model.told.keys()
-        notices |= {self.one(list(model.asked), turn)} if model.asked else set()
-        incidents |= {self.one(list(model.told), turn)} if model.told else set()
+        notices = sorted(name for name, asked in model.asked.items() if on in {name, asked.incident})
+        incidents = sorted({on.partition("/notices/")[0]} & model.told.keys())
         tries: list[Awaitable[None]] = []
-        for name in (*who, *others[turn % max(len(others), 1) :][:1]):
-            tries += [self.play.reader_sees(name, notice, PURPOSES[turn % 2]) for notice in sorted(notices)]
-            tries += [self.play.handler_sees(name, incident) for incident in sorted(incidents)]
+        for name in who:
+            if model.people[name].party == LEAD:
+                tries += [self.play.handler_sees(name, incident) for incident in incidents]
+            else:
+                tries += [self.play.reader_sees(name, notice, PURPOSES[turn % 2]) for notice in notices]
+        others = [name for name in model.people if name not in who]
+        for name in (*who[turn % max(len(who), 1) :][:1], *others[turn % max(len(others), 1) :][:1]):
+            tries += [self.any_notice(name, turn)] if model.asked else []
+            tries += [self.play.handler_sees(name, self.one(list(model.told), turn))] if model.told else []
         self.run(together(tries))
+
+    def any_notice(self, who: str, turn: int) -> Awaitable[None]:
+        return self.play.reader_sees(who, self.one(list(self.play.model.asked), turn), PURPOSES[turn % 2])
 
     def one(self, of: list[Any], place: int) -> Any:
         return of[place % len(of)]
@@ -205,6 +211,20 @@ class Machine(RuleBasedStateMachine):
         incident, name = self.one(self.live(), which), self.one(sorted(self.play.model.people), who)
         whole = party and self.play.model.people[name].party != LEAD
         self.act(self.play.exclude(incident, name, party=whole), name, on=incident)
+
+    @precondition(lambda self: len(self.live()) > 1)
+    @rule(turned=st.booleans(), who=pick, taken_back=st.booleans())
+    def side_by_side(self, turned: bool, who: int, taken_back: bool) -> None:
+        """Two reporters act at once: what one does has no effect on the other's."""
+        one, other = self.live()[:2][:: -1 if turned else 1]
+        model, name = self.play.model, self.one(sorted(self.play.model.people), who)
+        acts: list[Awaitable[Any]] = [self.play.write(one), self.play.exclude(other, name, party=False)]
+        given = [notice for notice in self.given() if model.asked[notice].incident == one]
+        if taken_back and given:
+            acts.append(self.play.withdraw(given[0], set(), set()))
+        self.run(together(acts))
+        self.look(name, on=other)
+        self.look(*model.told[one].seats, on=one)
 
     @precondition(lambda self: self.live() and self.play.current(LEAD))
     @rule(which=pick, both=st.booleans(), share=st.booleans())
