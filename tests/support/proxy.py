@@ -1,38 +1,79 @@
-"""A TCP proxy that can fall silent, as a server does that hangs."""
+"""A TCP proxy that can fall silent, as a server does that hangs, or spoil what the server answers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import random
+import socket
+import struct
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+FAULTS = ("reset", "garbage", "truncated", "slow")
+AT_ONCE = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """Forwards to `host:port` until told to be silent."""
+    """Forwards to `host:port` until told to be silent, or to do one of `FAULTS` to every answer."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self.flowing = asyncio.Event()
         self.flowing.set()
+        self.fault, self.delay_s, self.spoiled = "", 0.0, 0
         self._pumps: set[asyncio.Task[None]] = set()
         self.port = 0
 
+    @contextmanager
+    def spoiling(self, fault: str, delay_s: float = 0.0) -> Iterator[None]:
+        """Spoils answers until the end of the block."""
+        self.fault, self.delay_s = fault, delay_s
+        try:
+            yield
+        finally:
+            self.fault, self.delay_s = "", 0.0
+
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.fault == "reset":
+            self._reset(writer)
+            return
         up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
-        for source, sink in ((reader, up_writer), (up_reader, writer)):
-            pump = asyncio.create_task(self._pump(source, sink))
+        for source, sink, answers in ((reader, up_writer, False), (up_reader, writer, True)):
+            pump = asyncio.create_task(self._pump(source, sink, answers=answers))
             self._pumps.add(pump)
             pump.add_done_callback(self._pumps.discard)
 
-    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
         try:
             while data := await source.read(65536):
                 await self.flowing.wait()
+                if answers and self.fault:
+                    data = await self._spoil(data, sink)
                 sink.write(data)
         except OSError:
             pass
         finally:
             sink.close()
+
+    async def _spoil(self, data: bytes, sink: asyncio.StreamWriter) -> bytes:
+        """Does to an answer what is asked for; raises OSError where the connection ends with it."""
+        self.spoiled += 1
+        if self.fault == "slow":
+            await asyncio.sleep(self.delay_s)
+            return data
+        if self.fault == "garbage":
+            return random.randbytes(len(data))
+        sink.write(data[: len(data) // 2])
+        if self.fault == "reset":
+            await sink.drain()
+            self._reset(sink)
+        raise ConnectionResetError
+
+    @staticmethod
+    def _reset(sink: asyncio.StreamWriter) -> None:
+        """Ends a connection as a machine does that knows nothing of it."""
+        sink.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        sink.transport.abort()
 
     async def close(self) -> None:
         for pump in list(self._pumps):

@@ -77,7 +77,12 @@ class OpenFGA(Authz):
         token: str = "",
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_reconnect_backoff_ms", 1000)]
+        options = [
+            ("grpc.use_local_subchannel_pool", 1),
+            ("grpc.max_reconnect_backoff_ms", 1000),
+            # Also how long a connection may take to begin; one that begins with nonsense had 20 s.
+            ("grpc.min_reconnect_backoff_ms", 1000),
+        ]
         self._channel = (
             grpc.aio.secure_channel(address, credentials, options)
             if credentials
