@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import atheris
@@ -18,8 +19,8 @@ import atheris
 with atheris.instrument_imports(
     include=["meldbrug", "services.kernel"], exclude=["meldbrug.crypto.receipt"], enable_loader_override=False
 ):
-    from meldbrug.crypto import seal_section, to_words, tokens, wrap_key
-    from tests.support import fuzzing
+    from tests.support import fuzz_targets, fuzzing
+    from tests.support.requests import request_for
 
 COUNTED = "counts.json"
 LONGEST, SLOWEST_S = 8192, 10
@@ -27,35 +28,30 @@ LONGEST, SLOWEST_S = 8192, 10
 
 def beginnings() -> list[bytes]:
     """Inputs that each target takes, or nearly."""
-    from meldbrug.client.keyfile import sealed_file
-    from meldbrug.crypto import SecretKeys
-    from tests.support.requests import request_for
+    names = list(fuzzing.TARGETS)
+    made = [
+        bytes([0, place, caller]) for place in range(len(fuzzing.chain_handlers())) for caller in range(4)
+    ]
+    made += [bytes([0, place, 2]) + body for place, body in requests()]
+    made += [
+        bytes([names.index(name)]) + seed
+        for name in fuzz_targets.TARGETS
+        for seed in fuzz_targets.seeds(name)
+    ]
+    return made
 
+
+def requests() -> Iterator[tuple[int, bytes]]:
+    """Yields requests of the right shape, with the place of their method."""
+    incident = f"incidents/{'a' * 26}"
     names = {
-        "incident": fuzzing.INCIDENT, "notice": f"{fuzzing.INCIDENT}/notices/{'c' * 26}",
-        "section": fuzzing.PLACE.section, "sections": fuzzing.PLACE.section, "kids": fuzzing.KEYS.kid,
+        "incident": incident, "notice": f"{incident}/notices/{'c' * 26}", "kids": fuzzing.KEYS.kid,
+        "section": f"{incident}/sections/{'b' * 26}", "sections": f"{incident}/sections/{'b' * 26}",
         "new_kid": fuzzing.STRANGER.kid, "reader_kids": fuzzing.KEYS.kid, "name": f"members/{'a' * 26}",
     }  # fmt: skip
-    made = [b"\x00" + bytes([place, caller]) for place in range(76) for caller in range(4)]
     for place, (path, _) in enumerate(fuzzing.chain_handlers()):
-        try:
-            body = request_for(path, names).SerializeToString()
-        except KeyError:
-            continue
-        made.append(bytes([0, place, 2]) + body)
-    token = tokens.mint(
-        fuzzing.KEYS, fuzzing.INSTALLATION + "/a/b", bytes(32), fuzzing.NOW - timedelta(), embed_keys=True
-    )
-    made += [b"\x01" + token.encode(), b"\x00\x00\x01" + token.encode()]
-    made += [bytes([2, kind]) + bytes(64) + b"\x0a\x34" + b"a" * 52 for kind in range(len(fuzzing.KINDS))]
-    made += [b"\x04" + " ".join(to_words(bytes(16), language)).encode() for language in fuzzing.LANGUAGES]
-    cek = bytes(32)
-    section = seal_section(fuzzing.PLACE, "Een tekst.", cek, fuzzing.STRANGER, fuzzing.STRANGER.kid)
-    wrap = wrap_key(cek, fuzzing.STRANGER.public, fuzzing.PLACE, fuzzing.INCIDENT, ())
-    made.append(b"\x05" + bytes(1) + section.commitment + section.author_signature + cek + section.ciphertext)
-    made.append(b"\x05" + bytes(1) + wrap)
-    made.append(b"\x06" + sealed_file(SecretKeys.generate(), "een zin die lang genoeg is"))
-    return made
+        with suppress(KeyError):
+            yield place, request_for(path, names).SerializeToString()
 
 
 def main(folder: Path, seed: str, inputs: str) -> None:

@@ -12,21 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from google.protobuf import message_factory
-from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from meldbrug.client.book import Book
-from meldbrug.client.errors import MeldbrugError, Unverified
-from meldbrug.client.keyfile import opened_file
-from meldbrug.common.v1 import common_pb2
-from meldbrug.crypto import SecretKeys, SectionContext, from_words, statements, to_words, tokens, unwrap_key
-from meldbrug.crypto.errors import CryptoError
-from meldbrug.crypto.receipt import ReceiptLanguage
-from meldbrug.crypto.sealing import SealedSection, decrypt_content, digest_of, open_section
-from meldbrug.directory.v1 import directory_pb2
+from meldbrug.crypto import SecretKeys, tokens
 from meldbrug.error.v1 import error_pb2
 from services.kernel.admission import Admission
 from services.kernel.clock import SystemIds
@@ -36,16 +27,14 @@ from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.log import Metrics, configure
 from services.kernel.rpc import rules
 from services.kernel.tokens import Identity, ServiceKeys
+from tests.support import fuzz_targets
 from tests.support.personas import services
 
 INSTALLATION = "a" * 52
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 KEYS = SecretKeys(bytes(32), bytes([1]) * 32)
 STRANGER = SecretKeys(bytes([2]) * 32, bytes([3]) * 32)
-INCIDENT = "incidents/" + "a" * 26
-PLACE = SectionContext(INSTALLATION, INCIDENT, f"{INCIDENT}/sections/{'b' * 26}", 1, 1)
 REASONS = frozenset(error_pb2.ErrorReason.keys())
-LANGUAGES: Sequence[ReceiptLanguage] = get_args(ReceiptLanguage)
 # What a caller may be told; INTERNAL and UNKNOWN would be a failure that nobody thought of.
 TOLD = frozenset(
     {"INVALID_ARGUMENT", "UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "PERMISSION_DENIED", "UNAVAILABLE"}
@@ -183,98 +172,7 @@ def _metadata(path: str, caller: int, body: bytes) -> Sequence[tuple[str, str]]:
     return (("authorization", f"Bearer {token}"),)
 
 
-def token(data: bytes) -> None:
-    """Whatever parses is what would be written again, and nobody's signature but the signer's counts."""
-    try:
-        read = tokens.parse(data.decode("latin-1"))
-        tokens.check(read, STRANGER.public.signing, INSTALLATION, bytes(32), NOW)
-    except CryptoError:
-        return
-    raise Broken("a token that nobody signed")
-
-
-KINDS = [(kind, cls) for kind, (cls, _) in statements._FORMS.items()]
-
-
-def statement(data: bytes) -> None:
-    """What is taken is canonical; a signature that was not made for it never holds."""
-    if len(data) < 65:
-        return
-    kind, cls = KINDS[data[0] % len(KINDS)]
-    signed = common_pb2.Signed(statement=data[65:], signature=data[1:65])
-    try:
-        said = statements.parse(kind, signed, cls)
-    except CryptoError:
-        return
-    if cls.FromString(said.SerializeToString(deterministic=True)) != said:
-        raise Broken("a statement that reads differently the second time")
-    try:
-        statements.verify(kind, signed, KEYS.public, cls)
-    except CryptoError:
-        return
-    raise Broken("a signature that nobody made")
-
-
-def chain(data: bytes) -> None:
-    """A key book that a directory made up vouches for nobody."""
-    try:
-        book = directory_pb2.KeyBook.FromString(data)
-    except DecodeError:
-        return
-    kids = [KEYS.kid, *(key.signing.hex()[:52] for key in list(book.keys)[:2])]
-    for kid in kids:
-        for ask in (Book(INSTALLATION, book).member, Book(INSTALLATION, book).keys):
-            try:
-                ask(kid)
-            except (CryptoError, Unverified):
-                continue
-            if ask.__name__ == "member":
-                raise Broken("somebody is vouched for by nobody")
-
-
-def receipt(data: bytes) -> None:
-    """Twelve words that are taken are those that would be shown."""
-    text = data.decode("utf-8", "replace")
-    try:
-        entropy = from_words(text)
-    except CryptoError as error:
-        if len(str(error)) > 400:
-            raise Broken("an error as long as what was typed") from None
-        return
-    if any(from_words(" ".join(to_words(entropy, language))) != entropy for language in LANGUAGES):
-        raise Broken("words that are not the receipt's")
-
-
-def sealed(data: bytes) -> None:
-    """Bytes that nobody sealed do not open."""
-    if len(data) < 97:
-        return
-    section = SealedSection(data[97:], digest_of(data[97:]), data[1:33], KEYS.kid, data[33:97], STRANGER.kid)
-    tries: list[Callable[[], object]] = [
-        lambda: open_section(PLACE, section, data[65:97], KEYS.public),
-        lambda: decrypt_content(PLACE, data[97:], data[65:97]),
-        lambda: unwrap_key(data[1:], KEYS, PLACE, PLACE.incident, ()),
-    ]
-    for attempt in tries:
-        try:
-            attempt()
-        except CryptoError:
-            continue
-        raise Broken("something opened that nobody sealed")
-
-
-def key_file(data: bytes) -> None:
-    """A file that was not written by us opens no key."""
-    try:
-        opened_file(data, None)
-    except MeldbrugError:
-        return
-    raise Broken("a key from a file that is none")
-
-
-TARGETS: Mapping[str, Callable[[bytes], None]] = {
-    one.__name__: one for one in (request, token, statement, chain, receipt, sealed, key_file)
-}
+TARGETS: Mapping[str, Callable[[bytes], object]] = {"request": request, **fuzz_targets.TARGETS}
 
 
 def play(data: bytes) -> str:

@@ -142,7 +142,7 @@ def opened_file(held: bytes, passphrase: str | None) -> SecretKeys:
     try:
         seeds = _bytes(content["seeds"]) if "seeds" in content else _unsealed(content, passphrase)
         keys = SecretKeys(seeds[:SEED_BYTES], seeds[SEED_BYTES:])
-    except (KeyError, TypeError, ValueError, binascii.Error, CryptoError):
+    except (KeyError, TypeError, ValueError, OverflowError, binascii.Error, CryptoError):
         raise _damaged() from None
     if content.get("kid") != keys.kid:
         raise _damaged()
@@ -198,7 +198,7 @@ def _bound_to(kid: str, signing: bytes, sealing: bytes, cost: Cost, salt: bytes)
 def _parsed(held: bytes) -> dict[str, Any]:
     try:
         content = json.loads(held)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _damaged() from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise KeyFileError("damaged", "this is no key file")
