@@ -215,7 +215,7 @@ UNNAMED = re.compile("openfga|metrics|narrowings|[.]log|jobs")
 
 
 def test_ten_thousand_canaries_are_nowhere(world: World, page: bytes, journals: Path) -> None:
-    """T4, T15, I16, I25: in no row, file, log, line or number, plain, disguised, packed or hashed."""
+    """T4, I16, I25: in no row, file, log, line or number, plain, disguised, packed or hashed."""
     found = places(world, page, journals)
 
     assert {"rows of openfga", "metrics", "write-ahead log"} <= {
