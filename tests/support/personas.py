@@ -95,7 +95,7 @@ class Doors:
         """Calls once, with the persona's token over exactly these bytes unless `metadata` is given."""
         body = request if isinstance(request, bytes) else request.SerializeToString(deterministic=True)
         sent = self.metadata(method, body, persona) if metadata is None else metadata
-        channel, streams = self._channel(method), descriptor(method).server_streaming
+        channel, streams = self.channel(method), descriptor(method).server_streaming
         began = time.perf_counter()
         try:
             if streams:
@@ -132,7 +132,7 @@ class Doors:
         credentials = Credentials(persona.keys, self_certifying=persona.embed)
         return self._world.connection.metadata(method, body, credentials)
 
-    def _channel(self, method: str) -> grpc.aio.Channel:
+    def channel(self, method: str) -> grpc.aio.Channel:
         address = self._world.endpoints.services[method.split(".")[1]]
         if address not in self._channels:
             self._channels[address] = grpc.aio.insecure_channel(address)

@@ -167,5 +167,6 @@ def _keys_with_root(of: set[str]) -> Query:
 
 
 async def _signed(conn: AsyncConnection, table: Table, condition: ColumnElement[bool]) -> tuple[Signed, ...]:
-    query = select(table.c.statement, table.c.signature).where(condition).limit(BOOK_BOUND)
-    return tuple(Signed(row.statement, row.signature) for row in await rows(conn, query))
+    # Without an order the same book could be told in another one after something else was written.
+    query = select(table.c.statement, table.c.signature).where(condition).order_by(table.c.signature)
+    return tuple(Signed(row.statement, row.signature) for row in await rows(conn, query.limit(BOOK_BOUND)))
