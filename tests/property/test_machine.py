@@ -378,8 +378,8 @@ def play_round(machine: type[Machine], number: int) -> None:
     run_state_machine_as_test(seed(number)(machine), settings=plan)
 
 
-@pytest.mark.timeout(600)
-@pytest.mark.campaign("machine", unit="steps", floor=2000, target=100_000, short_s=480)
+@pytest.mark.timeout(1000)
+@pytest.mark.campaign("machine", unit="steps", floor=2000, target=100_000, short_s=900)
 def test_nobody_reads_more_or_less_than_the_model_says(machine: type[Machine], campaign: Campaign) -> None:
     """Up to two reports with eight notices on a production with its staff, and all that can happen to them.
 

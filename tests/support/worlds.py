@@ -29,7 +29,7 @@ TOKENS = {"next_page_token", "resume_token", "etag"}
 IN_ORDER = {"incidents", "notices", "sections", "openings", "events", "requests", "clocks"}
 """Lists in the order of time; all others are in the order of random ids."""
 BUSY = {"UNAVAILABLE", "RESOURCE_EXHAUSTED"}
-ATTEMPTS = 8
+ATTEMPTS = 20
 AT_ONCE = 24
 PAGES = 30
 WATCH = "/meldbrug.coordination.v1.ReaderService/WatchInbox"
