@@ -233,7 +233,7 @@ async def play(actors: Actors, recorder: Recorder, ledger: Ledger, point: str, f
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.campaign("failpoints", unit="strikes", floor=60, target=3600, short_s=240)
+@pytest.mark.campaign("failpoints", unit="strikes", floor=60, target=3600, short_s=480)
 async def test_no_fault_at_any_point_breaks_a_promise(
     world: World, recorder: Recorder, ledger: Ledger, campaign: Campaign
 ) -> None:
