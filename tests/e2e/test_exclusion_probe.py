@@ -20,6 +20,7 @@ from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as disclosure
 from tests.support.actors import Actors, Case, stub_of, until
 from tests.support.sector import World
+from tests.support.worlds import size
 
 RECIPIENTS = ("noorderlicht", "kade9", "lichtbrug")
 APART_S = 0.1  # Between the quickest of six proposals, each several calls: what else runs only ever adds.
@@ -55,26 +56,6 @@ class Recorded:
                 return len(value)
             return self._names.setdefault(value, f"name {len(self._names)}")
         return value
-
-
-def size(message: Message) -> int:
-    """How long an answer is; a moment counts the same whatever its fraction of a second."""
-    counted = type(message)()
-    counted.CopyFrom(message)
-    for moment in moments(counted):
-        moment.nanos = 0  # type: ignore[attr-defined]
-    return counted.ByteSize()
-
-
-def moments(message: Message) -> Iterator[Message]:
-    """Yields every timestamp in a message."""
-    if message.DESCRIPTOR.full_name == "google.protobuf.Timestamp":
-        yield message
-        return
-    for one, value in message.ListFields():
-        if one.message_type:
-            for item in value if one.is_repeated else [value]:
-                yield from moments(item)
 
 
 def _moment(message: Message) -> datetime:

@@ -9,26 +9,15 @@ from contextlib import suppress
 import grpc
 import pytest
 
-from meldbrug.client.device import new_request_id
 from meldbrug.client.errors import MeldbrugError
-from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
 from tests.support.campaign import Campaign
 from tests.support.faults import busy_backends, converged, effects, is_refused, succeeds, until
+from tests.support.openings import open_once
 from tests.support.sector import World
 
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 PER_CASE = 125
 LONGEST_S = 0.02
-
-
-async def open_once(case: Case) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    request = service.OpenSectionsRequest(
-        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-    )
-    return await case.reader.call(OPEN, request, service.OpenSectionsResponse)
 
 
 @pytest.mark.campaign("cancellations", unit="cancels", floor=500, target=100_000, short_s=120)

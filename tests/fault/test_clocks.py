@@ -12,18 +12,16 @@ from google.protobuf.message import Message
 
 from meldbrug.client import Connection, Consents, MemberClient, ReporterClient, ServerClock, Yes
 from meldbrug.client.connection import Credentials
-from meldbrug.client.device import new_request_id
-from meldbrug.common.v1.common_pb2 import LANGUAGE_NL, PURPOSE_INFORM
+from meldbrug.common.v1.common_pb2 import LANGUAGE_NL
 from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
 from meldbrug.directory.v1 import directory_service_pb2 as directory
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
 from tests.support.clocks import HOUR_S, TEN_YEARS_S, Clocks
 from tests.support.faults import converged, count, is_refused, succeeds, until
+from tests.support.openings import OPEN, open_as, open_once, opening, proposed
 from tests.support.personas import NOBODY, Doors
 from tests.support.sector import World
 
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 OFF = (HOUR_S, -HOUR_S, TEN_YEARS_S, -TEN_YEARS_S)
 LIVES_S = 6
 SOON_S = 60
@@ -57,28 +55,11 @@ async def device(world: World, off_s: float = 0.0) -> AsyncIterator[Connection]:
         yield connected
 
 
-def opening(notice: str) -> service.OpenSectionsRequest:
-    """A fresh request to open."""
-    return service.OpenSectionsRequest(notice=notice, purpose=PURPOSE_INFORM, request_id=new_request_id())
-
-
-async def open_once(reader: MemberClient, notice: str) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    return await reader.call(OPEN, opening(notice), service.OpenSectionsResponse)
-
-
-async def proposed(actors: Actors) -> Case:
-    """A case whose reporter is asked."""
-    case = await actors.report()
-    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
-    return case
-
-
 async def opened(actors: Actors, part: Yes | None = None) -> Case:
     """A case whose reader has opened."""
     case = await proposed(actors)
     await case.accepted(*([part] if part else []))
-    await succeeds(lambda: open_once(case.reader, case.notice))
+    await succeeds(lambda: open_once(case))
     return case
 
 
@@ -90,9 +71,9 @@ async def once_around(world: World, case: Case, off_s: float = 0.0) -> None:
         reader = MemberClient(other, case.reader._credentials.keys)
         await succeeds(lambda: reader.reader.stub(case.notice))
         await reader.reader.accept(case.notice, await case.terms())
-        assert await succeeds(lambda: open_once(reader, case.notice))
+        assert await succeeds(lambda: open_as(reader, case.notice))
         await Consents(ReporterClient(last, case.reporter._keys)).withdraw(case.notice)
-        assert await is_refused(open_once(reader, case.notice))
+        assert await is_refused(open_as(reader, case.notice))
 
 
 @pytest.mark.parametrize("off_s", OFF)
@@ -172,7 +153,7 @@ async def test_clocks_that_jump_disturb_no_opening(
             await until(lambda: _is(let_in), lambda now, before=before: now >= before + 10)
         stop.set()
     await case.consents.withdraw(case.notice)
-    assert await is_refused(open_once(case.reader, case.notice))
+    assert await is_refused(open_once(case))
 
 
 async def _is(number: int) -> int:
@@ -185,15 +166,15 @@ async def test_nothing_ends_early_or_late_or_comes_back(world: World, actors: Ac
     soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LIVES_S)
     short = await opened(actors, Yes(valid_until=soon))
     with clocks.off_by(TEN_YEARS_S):
-        assert await open_once(short.reader, short.notice)
+        assert await open_once(short)
         assert datetime.now(UTC) < soon, "the machine was too slow to see anything"
         await asyncio.sleep((soon - datetime.now(UTC)).total_seconds() + 0.05)
-        assert await is_refused(open_once(short.reader, short.notice))
+        assert await is_refused(open_once(short))
         await until(lambda: _ended(world, short), lambda ended: ended == 1)
         assert [await _ended(world, each) for each in (case, asked)] == [0, 0]
-        assert await open_once(case.reader, case.notice)
+        assert await open_once(case)
     with clocks.off_by(-TEN_YEARS_S):
-        assert await is_refused(open_once(short.reader, short.notice))
+        assert await is_refused(open_once(short))
         await asked.give()
     await converged(world, short.incident)
 

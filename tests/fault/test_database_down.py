@@ -13,32 +13,11 @@ import psycopg
 import pytest
 
 from meldbrug.client import Unavailable
-from meldbrug.client.device import new_request_id
-from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from services.stack.stack import ROOT
-from tests.support.actors import Actors, Case
+from tests.support.actors import Actors
 from tests.support.faults import Recorder, converged, effects, is_refused, succeeds
+from tests.support.openings import open_once, opened
 from tests.support.sector import World
-
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
-
-
-async def opened(actors: Actors) -> Case:
-    """A case whose notice the broadcaster's contact has opened."""
-    case = await actors.report()
-    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
-    await case.accepted()
-    await succeeds(lambda: open_once(case))
-    return case
-
-
-async def open_once(case: Case) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    request = service.OpenSectionsRequest(
-        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-    )
-    return await case.reader.call(OPEN, request, service.OpenSectionsResponse)
 
 
 @asynccontextmanager

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 import pytest
 
 from meldbrug.client import Draft, Unavailable
-from meldbrug.client.device import new_request_id
-from meldbrug.common.v1.common_pb2 import KIND_ACCOUNT, KIND_CONTEXT, LANGUAGE_NL, PURPOSE_INFORM
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
-from tests.support.actors import Actors, Case
+from meldbrug.common.v1.common_pb2 import KIND_ACCOUNT, KIND_CONTEXT, LANGUAGE_NL
+from tests.support.actors import Actors
 from tests.support.disk import Disk, force_the_log, own_disk, revive
 from tests.support.faults import Recorder, Sent, converged, effects, is_refused, succeeds
+from tests.support.openings import open_once, opened
 from tests.support.sector import World
 
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 LONG = "Wat mij overkwam, in mijn eigen woorden. " * 400
 REASONS = {"DATABASE_UNAVAILABLE", "PEER_UNAVAILABLE"}
 MOST = 100
@@ -35,23 +33,6 @@ async def disk_of(world: World) -> AsyncIterator[Disk]:
         yield disk
     finally:
         await asyncio.to_thread(moved.__exit__, None, None, None)
-
-
-async def opened(actors: Actors) -> Case:
-    """A case whose reader has opened."""
-    case = await actors.report()
-    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
-    await case.accepted()
-    await succeeds(lambda: open_once(case))
-    return case
-
-
-async def open_once(case: Case) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    request = service.OpenSectionsRequest(
-        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-    )
-    return await case.reader.call(OPEN, request, service.OpenSectionsResponse)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from itertools import product
 from random import Random
 from typing import Any
@@ -82,52 +82,51 @@ class Strike:
             await act
             self.acknowledged = True
 
-    def _begin(self) -> asyncio.Task[None]:
-        return asyncio.create_task(self._calling(self._scene.act()))
+    @asynccontextmanager
+    async def _at_the_point(self, action: str = "") -> AsyncIterator[asyncio.Task[None]]:
+        """Yields the act under way once it has come to the point, which lets go of it at the end."""
+        async with armed(self._stack, self._point, action) as is_met:
+            calling = asyncio.create_task(self._calling(self._scene.act()))
+            await until(is_met)
+            yield calling
 
     async def _kill(self) -> None:
         service = service_of(self._point)
-        async with armed(self._stack, self._point) as is_held:
-            calling = self._begin()
-            await until(is_held)
+        async with self._at_the_point() as calling:
             await killed(self._stack, service)
-            calling.cancel()
-            with suppress(asyncio.CancelledError):
-                await calling
+            await given_up(calling)
         await asyncio.to_thread(self._stack.start, service)
 
     async def _error(self) -> None:
-        async with armed(self._stack, self._point, "error") as is_met:
-            calling = self._begin()
-            await until(is_met)
+        async with self._at_the_point("error") as calling:
+            pass
         await calling
 
     async def _timeout(self) -> None:
         self._recorder.hasty[self._scene.method] = HASTE_S
         try:
-            async with armed(self._stack, self._point) as is_held:
-                calling = self._begin()
-                await until(is_held)
+            async with self._at_the_point() as calling:
                 await calling
         finally:
             self._recorder.hasty.clear()
 
     async def _duplicate(self) -> None:
-        async with armed(self._stack, self._point) as is_held:
-            calling = self._begin()
-            await until(is_held)
+        async with self._at_the_point() as calling:
             again = self._recorder.again(self._recorder.last(self._scene.method))
             beside = asyncio.create_task(self._calling(again))
             await asyncio.sleep(BESIDE_S)
         await asyncio.gather(calling, beside)
 
     async def _cancel(self) -> None:
-        async with armed(self._stack, self._point) as is_held:
-            calling = self._begin()
-            await until(is_held)
-            calling.cancel()
-            with suppress(asyncio.CancelledError):
-                await calling
+        async with self._at_the_point() as calling:
+            await given_up(calling)
+
+
+async def given_up(calling: asyncio.Task[None]) -> None:
+    """The caller goes away."""
+    calling.cancel()
+    with suppress(asyncio.CancelledError):
+        await calling
 
 
 class Checker:

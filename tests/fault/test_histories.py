@@ -18,17 +18,15 @@ from time import monotonic, time
 import pytest
 
 from meldbrug.client import MemberClient, NotPermitted, Yes
-from meldbrug.client.device import new_request_id
 from meldbrug.client.errors import MeldbrugError, Refused
-from meldbrug.common.v1.common_pb2 import LANGUAGE_NL, PURPOSE_INFORM
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
+from meldbrug.common.v1.common_pb2 import LANGUAGE_NL
 from tests.support.actors import WHOLE, Actors, Case, Hired
 from tests.support.campaign import Campaign
 from tests.support.faults import killed, succeeds
 from tests.support.histories import NOTHING, Kinds, Op, linearizable
+from tests.support.openings import open_as, open_once
 from tests.support.sector import World
 
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 PARTY = "noorderlicht"
 AT_ONCE = 3
 """Histories side by side, each with ten clients."""
@@ -57,12 +55,9 @@ class Played:
     async def knock(self, reader: MemberClient) -> None:
         """Opens without pause; an answer that says nothing about the door is left out."""
         while not self.over:
-            request = service.OpenSectionsRequest(
-                notice=self.case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-            )
             called = monotonic()
             try:
-                answer = await reader.call(OPEN, request, service.OpenSectionsResponse)
+                answer = await open_as(reader, self.case.notice)
             except (NotPermitted, Refused) as refused:
                 if refused.code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
                     self.note("refused", NOTHING, called, monotonic(), reader)
@@ -125,10 +120,7 @@ async def begun(actors: Actors, admin: asyncio.Lock, chance: Random, how: str) -
 
 
 async def _kinds(case: Case) -> Kinds:
-    request = service.OpenSectionsRequest(
-        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-    )
-    answer = await succeeds(lambda: case.reader.call(OPEN, request, service.OpenSectionsResponse))
+    answer = await succeeds(lambda: open_once(case))
     return frozenset(int(section.header.kind) for section in answer.sections)
 
 

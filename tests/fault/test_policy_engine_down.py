@@ -11,37 +11,16 @@ import grpc
 import pytest
 
 from meldbrug.client import Draft, MemberClient, ReporterClient, Unavailable
-from meldbrug.client.device import new_request_id
 from meldbrug.common.v1.common_pb2 import (
     INCIDENT_STATE_ASSESSING,
     KIND_CONTEXT,
-    PURPOSE_INFORM,
     SUBJECT_KIND_PERSON,
 )
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from services.kernel.openfga import openfga_pb2 as wire
 from tests.support.actors import Actors, Case
 from tests.support.faults import Recorder, converged, effects, is_refused, restart, succeeds
+from tests.support.openings import open_as, open_once, opened
 from tests.support.sector import World
-
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
-
-
-async def opened(actors: Actors) -> Case:
-    """A case whose notice the broadcaster's contact has opened."""
-    case = await actors.report()
-    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
-    await case.accepted()
-    await succeeds(lambda: case.reader.reader.open(case.notice, PURPOSE_INFORM))
-    return case
-
-
-async def open_once(case: Case) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    request = service.OpenSectionsRequest(
-        notice=case.notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-    )
-    return await case.reader.call(OPEN, request, service.OpenSectionsResponse)
 
 
 @asynccontextmanager
@@ -208,8 +187,7 @@ async def test_an_engine_that_allows_everything_leaks_nothing(world: World, acto
 
 
 async def _open_as(member: MemberClient, notice: str) -> None:
-    request = service.OpenSectionsRequest(notice=notice, purpose=PURPOSE_INFORM, request_id=new_request_id())
-    await member.call(OPEN, request, service.OpenSectionsResponse)
+    await open_as(member, notice)
 
 
 async def test_an_engine_that_denies_everything_only_closes_doors(world: World, actors: Actors) -> None:

@@ -12,18 +12,16 @@ import pytest
 from google.protobuf.message import Message
 
 from meldbrug.client import Unavailable
-from meldbrug.client.device import new_request_id
-from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
 from meldbrug.crypto import SecretKeys
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
 from tests.support.campaign import Campaign
 from tests.support.faults import Recorder, effects, succeeds
+from tests.support.openings import OPEN, open_once, opened, opening
 from tests.support.personas import Doors, Persona
 from tests.support.sector import World
 
 DISCLOSURE = "/meldbrug.disclosure.v1."
-OPEN = DISCLOSURE + "ReaderService/OpenSections"
 PER_CASE, AT_ONCE = 250, 50
 ROLES = ("kade9-contact", "lichtbrug-contact", "noorderlicht-systeem", "kade9-admin")
 TURNED_AWAY = {"NOT_PERMITTED", "KEY_UNKNOWN", "PRINCIPAL_CLASS", "OVERLOADED"}
@@ -35,16 +33,6 @@ async def doors(world: World) -> AsyncIterator[Doors]:
     doors = Doors(world)
     yield doors
     await doors.close()
-
-
-def opening(notice: str) -> service.OpenSectionsRequest:
-    """A fresh request to open."""
-    return service.OpenSectionsRequest(notice=notice, purpose=PURPOSE_INFORM, request_id=new_request_id())
-
-
-async def open_once(case: Case) -> service.OpenSectionsResponse:
-    """The bare opening of a notice."""
-    return await case.reader.call(OPEN, opening(case.notice), service.OpenSectionsResponse)
 
 
 def knocks(case: Case, chance: Random) -> list[tuple[str, Message, Persona]]:
@@ -72,10 +60,7 @@ async def test_no_stranger_reaches_the_policy_engine(
     world: World, actors: Actors, recorder: Recorder, doors: Doors, campaign: Campaign
 ) -> None:
     """T28, T11: a check of theirs would show as POLICY_UNAVAILABLE, as that of the named reader does."""
-    case = await actors.report()
-    await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
-    await case.accepted()
-    await succeeds(lambda: open_once(case))
+    case = await opened(actors)
     engine, before = world.stack.backends.openfga.child, effects(world, case.incident)
     assert engine is not None
     for number in campaign:

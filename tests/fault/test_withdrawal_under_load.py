@@ -11,31 +11,22 @@ from typing import LiteralString
 import psycopg
 
 from meldbrug.client import MemberClient, NotPermitted
-from meldbrug.client.device import new_request_id
-from meldbrug.common.v1.common_pb2 import PURPOSE_INFORM
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors, Case
 from tests.support.faults import armed, count, is_refused, succeeds, until
+from tests.support.openings import open_as
 from tests.support.sector import World
 
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 CLIENTS = 8
 ROUNDS = 6
 SLOWEST_S = 1.5
 """Row locks make a withdrawal wait for seconds here; `make bench` holds it to 150 ms on a quiet machine."""
 
 
-async def open_once(reader: MemberClient, notice: str) -> None:
-    """The bare call, without the look-ups around it, so that openings follow each other without pause."""
-    request = service.OpenSectionsRequest(notice=notice, purpose=PURPOSE_INFORM, request_id=new_request_id())
-    await reader.call(OPEN, request, service.OpenSectionsResponse)
-
-
 async def ready(case: Case, reader: MemberClient) -> None:
     """A fresh notice of the case, accepted and opened once."""
     await case.propose("noorderlicht", [reader])
     await case.accepted()
-    await succeeds(lambda: open_once(reader, case.notice))
+    await succeeds(lambda: open_as(reader, case.notice))
 
 
 async def opening(reader: MemberClient, notice: str, stop: asyncio.Event, begun: list[float]) -> None:
@@ -43,7 +34,7 @@ async def opening(reader: MemberClient, notice: str, stop: asyncio.Event, begun:
     while not stop.is_set():
         began = time.perf_counter()
         try:
-            await open_once(reader, notice)
+            await open_as(reader, notice)
         except NotPermitted:
             continue
         begun.append(began)
@@ -84,7 +75,7 @@ async def test_an_opening_let_through_before_the_withdrawal_gets_nothing_after_i
     await ready(case, reader)
     released = count(world, "SELECT count(*) FROM disclosure.releases WHERE notice = %s", case.notice)
     async with armed(world.stack, "disclosure.ReaderService.OpenSections.after_check") as is_held:
-        held = asyncio.create_task(is_refused(open_once(reader, case.notice)))
+        held = asyncio.create_task(is_refused(open_as(reader, case.notice)))
         await until(is_held)
         await case.consents.withdraw(case.notice)
         assert not held.done()

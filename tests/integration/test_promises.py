@@ -221,7 +221,7 @@ def test_ten_thousand_canaries_are_nowhere(world: World, page: bytes, journals: 
     assert {"rows of openfga", "metrics", "write-ahead log"} <= {
         place for place, held in found.items() if held
     }
-    assert {place: CONTENT.found_in(held) for place, held in found.items() if CONTENT.found_in(held)} == {}
+    assert {place: forms for place, held in found.items() if (forms := CONTENT.found_in(held))} == {}
     for place, held in found.items():
         assert hits(held, (form for seed in seeds(world) for form in disguises(seed))) == [], place
     assert NAMES.found_in(found["rows"])

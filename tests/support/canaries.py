@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -45,8 +46,9 @@ class Flock:
         """The forms in which any of them lies there: as it is, disguised, compressed, or hashed."""
         forms = {name for name, pattern in _forms(self.marker.encode()) if pattern in haystack}
         forms |= {f"compressed {name}" for inner in inflated(haystack) for name in self.found_in(inner)}
-        return forms | ({"hashed"} if self._digests() & hashes(haystack) else set())
+        return forms | ({"hashed"} if self._digests & hashes(haystack) else set())
 
+    @cached_property
     def _digests(self) -> set[bytes]:
         return {hashlib.sha256(canary.encode()).digest() for canary in self.canaries}
 

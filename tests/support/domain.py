@@ -86,7 +86,6 @@ class Notice:
             (now + timedelta(days=random.randint(1, 180))).replace(microsecond=0),
         )
         self.state, self.create_time = d.NoticeState.CONSENT_PENDING, now
-        self.said: d.Said | None = None
         self.pairs: set[tuple[str, str]] = set()
         self.opened: dict[str, datetime] = {}
         self.offer_time: datetime | None = None
@@ -166,7 +165,6 @@ class Play:
         self._wraps(wraps, said)
         assert (notice.state in d.ANSWERABLE) == notice.is_open
         if in_time and notice.is_open:
-            notice.said = said
             notice.pairs = {(wrap.reader_kid, wrap.section) for wrap in wraps}
             notice.ever_offered |= set(said.reader_kids)
             notice.offer_time = notice.offer_time or self.now

@@ -25,7 +25,7 @@ from services.kernel.config import AdmissionSettings, KernelSettings
 from services.kernel.interceptors import Chain
 from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.log import Metrics, configure
-from services.kernel.rpc import rules
+from services.kernel.rpc import _snake, rules
 from services.kernel.tokens import Identity, ServiceKeys
 from tests.support import fuzz_targets
 from tests.support.personas import services
@@ -131,8 +131,6 @@ def _servicer(service: Any) -> object:
             yield answer()
 
         return stream if method.server_streaming else once
-
-    from services.kernel.rpc import _snake
 
     return type("Servicer", (), {_snake(method.name): of(method) for method in service.methods})()
 

@@ -39,6 +39,7 @@ from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from tests.support.actors import Actors
 from tests.support.faults import Recorder, succeeds
 from tests.support.model import Asked, Model, Somebody
+from tests.support.openings import OPEN, open_as
 from tests.support.sector import World
 
 T = TypeVar("T")
@@ -55,7 +56,6 @@ STAFF = {
     "k0": RECIPIENTS[1],
 }
 SHORT_S, STEP_S, LONG_S = 120, 125, 90 * 86400
-OPEN = "/meldbrug.disclosure.v1.ReaderService/OpenSections"
 HANDLE = "/meldbrug.disclosure.v1.HandlerService/OpenSections"
 CLOSED = {"PERMISSION_DENIED", "UNAUTHENTICATED"}
 
@@ -326,10 +326,7 @@ class Play:
         """I27: a key that was replaced is nobody's any more."""
         for old in self.former:
             for notice in self.model.asked:
-                request = service.OpenSectionsRequest(
-                    notice=notice, purpose=PURPOSE_INFORM, request_id=new_request_id()
-                )
-                act = old.call(OPEN, request, service.OpenSectionsResponse)
+                act = open_as(old, notice)
                 await self._is_shut(lambda act=act: act, "an old key")
 
 

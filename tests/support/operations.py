@@ -116,9 +116,7 @@ async def appoint(actors: Actors) -> Scene:
 
 
 async def register(actors: Actors) -> Scene:
-    start = datetime.now(UTC)
-    act = partial(actors.admin(LEAD).admin.register_production, TITLE, start, start + timedelta(days=30))
-    return Scene(act, "RegisterProduction")
+    return Scene(partial(registered, actors), "RegisterProduction")
 
 
 async def registered(actors: Actors) -> Any:

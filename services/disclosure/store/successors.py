@@ -51,7 +51,9 @@ async def without_successor(conn: AsyncConnection, kids: Sequence[str]) -> bool:
     return bool(await conn.scalar(select(or_(orphan.exists(), left.exists()))))
 
 
-def _is_left(seat: FromClause, successor: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Any:
+def _is_left(
+    seat: FromClause, successor: Callable[[ColumnElement[str]], ColumnElement[bool]]
+) -> ColumnElement[bool]:
     """Whether an intake's seat has no live seat of a successor beside it; such a seat may hold nothing yet.
 
     Whoever handles a report is sealed to by everyone who writes next, also when nothing was shared so far.
