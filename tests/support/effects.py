@@ -52,9 +52,12 @@ _COUNTS: LiteralString = " UNION ALL ".join(
     f"SELECT concat_ws(' ', '{table}', {states}), count(*) FROM {table} GROUP BY 1"
     for table, states in TABLES.items()
 )
+# Jobs that wait, and those that a worker who is alive is doing: whoever died has left a heartbeat behind.
 _DUE: LiteralString = (
-    "SELECT count(*) FROM jobs.procrastinate_jobs "
-    "WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())"
+    "SELECT count(*) FROM jobs.procrastinate_jobs AS job "
+    "LEFT JOIN jobs.procrastinate_workers AS worker ON worker.id = job.worker_id "
+    "WHERE (job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())) "
+    "OR (job.status = 'doing' AND worker.last_heartbeat > now() - interval '5 s')"
 )
 
 
@@ -79,7 +82,7 @@ class Ledger:
         self.marked = self.count()
 
     async def quiet(self) -> Counter[str]:
-        """Returns the count once nothing is due and nothing has changed for a moment."""
+        """Returns the count once nothing is due or under way, and nothing has changed for a moment."""
         end, found = time.monotonic() + PATIENCE_S, self.count()
         while time.monotonic() < end:
             await asyncio.sleep(QUIET_S)

@@ -118,14 +118,21 @@ class Model:
         return found
 
     def can_be_given(self, notice: str) -> bool:
-        """Whether a whole yes must be taken: open, in time, and everyone asked is as they were."""
+        """Whether a whole yes must be taken: open, in time, and everyone asked is as they were.
+
+        A notice whose last reader lost their seat after a yes closes by itself, a moment later.
+        """
         asked = self.asked[notice]
         fresh = [
             self.is_current(who) and self.people[who].turns == turns and not self.is_out(who, asked.incident)
             for who, turns in asked.readers.items()
         ]
         is_open = not asked.closed and self.now < asked.until and not self.told[asked.incident].withdrawn
-        return is_open and all(fresh)
+        left = {who for who, _ in asked.pairs if who in asked.seats}
+        is_left = any(
+            self.holds(who, asked.seats[who]) and not self.is_out(who, asked.incident) for who in left
+        )
+        return is_open and all(fresh) and (is_left or not asked.answered)
 
     def report(self, incident: str, handlers: Iterable[str], sections: Iterable[str]) -> None:
         """A report came in."""

@@ -84,8 +84,8 @@ class Seen:
 
     @property
     def exact(self) -> tuple[object, ...]:
-        """Everything, with tokens by their length."""
-        return self.code, self.details, self.head, self.trailers, len(self.body), _plain(self.message)
+        """Everything, with tokens by their length, and without what time it is on the server."""
+        return self.code, self.details, self.head, self.trailers, size(self.message), _plain(self.message)
 
     def shape(self, labels: Mapping[str, str]) -> tuple[object, ...]:
         """Everything, with ids by what they are the ids of."""

@@ -18,7 +18,7 @@ SWITCH = "MOVED_CLOCKS"
 
 def moved(folder: Path) -> None:
     """Puts a moved `now` into the one class that every library has of it."""
-    told, file = dt.datetime.now, folder / sys.orig_argv[-1]
+    told, file = dt.datetime.now, folder / Path(sys.orig_argv[-1]).name
 
     def now(tz: dt.tzinfo | None = None) -> dt.datetime:
         off = float(file.read_text("ascii") or 0) if file.exists() else 0.0
