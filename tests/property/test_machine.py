@@ -28,11 +28,12 @@ from hypothesis.stateful import (
 from meldbrug.client.errors import MeldbrugError
 from meldbrug.crypto import CryptoError, SectionContext, unwrap_key
 from tests.support.campaign import Campaign
-from tests.support.faults import FAST, Recorder, effects, settled_on
+from tests.support.effects import Ledger, since
+from tests.support.faults import FAST, Recorder, settled_on
 from tests.support.machine import KINDS, LEAD, PURPOSES, RECIPIENTS, Play, one_loop
 from tests.support.stack import running_stack
 
-STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "80"))
+STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "120"))
 
 AT_ONCE = 6
 pick = st.integers(0, 11)
@@ -57,6 +58,7 @@ class Machine(RuleBasedStateMachine):
     run: Any = None
     world: Any = None
     wire: Any = None
+    ledger: Any = None
     steps = 0
 
     @initialize(salt=st.integers(0, 2**60))
@@ -287,10 +289,10 @@ class Machine(RuleBasedStateMachine):
     def again(self, which: int) -> None:
         """I12: any command once more, same bytes: whatever the answer, nothing happens."""
         sent = self.one(self.commands(), which)
-        before = [effects(self.world, incident) for incident in self.play.model.told]
+        before = self.run(self.ledger.quiet())
         with suppress(MeldbrugError):
             self.run(self.wire.again(sent))
-        assert [effects(self.world, incident) for incident in self.play.model.told] == before
+        assert not since(before, self.ledger.count())
         self.look()
 
     def commands(self) -> list[Any]:
@@ -359,7 +361,9 @@ def machine() -> Iterator[type[Machine]]:
         Machine.wire = Recorder(stack)
         settling = settled_on(stack, Machine.wire)
         Machine.world = run(settling.__aenter__())
+        Machine.ledger = Ledger(stack.endpoints.database_url)
         yield Machine
+        Machine.ledger.close()
         run(settling.__aexit__(None, None, None))
         run(Machine.wire.close())
 
