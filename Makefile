@@ -26,6 +26,7 @@ run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its da
 	@$(IN_VENV) -m services.stack run
 
 test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
+	@$(IN_VENV) -m compileall -q clients/python demo services
 	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
 test-deep: $(READY) ## go on with the deep form of one suite: SUITE=name MINUTES=10

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import inbox, withdrawing
+from bench import inbox, strangers, withdrawing
 from bench.load import Subject, Usage, at_saturation, in_turn, one_by_one, usage
 from bench.reporting import reports
 from bench.sector import FOUR_KINDS, Case, prepare
@@ -68,7 +68,7 @@ async def bench(stack: Stack, folder: Path) -> int:
             grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
         ):
             case = await prepare(connection, key_pair(Path(endpoints.secretariat_key_path)), folder)
-            run = Run(stack, endpoints, connection, case)
+            run = Run(stack, endpoints, connection, case, f"127.0.0.1:{port}")
             await channel.channel_ready()
             console.print(
                 f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
@@ -86,8 +86,11 @@ async def bench(stack: Stack, folder: Path) -> int:
 class Run:
     """One run, and what it found."""
 
-    def __init__(self, stack: Stack, endpoints: Endpoints, connection: Connection, case: Case) -> None:
-        """Measures on this stack and this case."""
+    def __init__(
+        self, stack: Stack, endpoints: Endpoints, connection: Connection, case: Case, echo: str
+    ) -> None:
+        """Measures on this stack and this case; `echo` is the yardstick's address."""
+        self._echo_address = echo
         self._stack, self._endpoints, self._connection, self._case = stack, endpoints, connection, case
         self._cpu_ms: dict[str, float] = {}
         self._rows: list[tuple[str, str, str]] = []
@@ -133,7 +136,8 @@ class Run:
             }
 
     async def others(self) -> None:
-        """Measures withdrawals, reports and the inbox."""
+        """Measures openings beside strangers, withdrawals, reports and the inbox."""
+        await self._beside_strangers()
         address = self._endpoints.services["disclosure"]
         found = await withdrawing.measure(self._connection, self._case, address)
         self._row("withdrawal p99 under 8 openers", f"{found.p99_ms:.0f} ms", "<= 150 ms")
@@ -145,6 +149,14 @@ class Run:
             await asyncio.gather(*(call() for call in calls[start : start + AT_ONCE]))
         self._row("reports a second, 16 at once", f"{REPORTS / (time.perf_counter() - began):.0f}", "")
         await self._inboxes()
+
+    async def _beside_strangers(self) -> None:
+        address, installation = self._endpoints.services["disclosure"], self._endpoints.installation
+        case = self._case
+        arguments = strangers.Arguments(address, self._echo_address, installation, case.incident, case.notice)
+        found = await strangers.measure(self._one, arguments)
+        measure = f"openings beside {found.per_s:,.0f} strangers a second, of those beside as many echoes"
+        self._row(measure, f"{100 * found.share:.0f} %", ">= 80 %")
 
     async def _inboxes(self) -> None:
         few, many = "noorderlicht-systeem", "lichtbrug-contact"

@@ -9,80 +9,57 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from bench.lines import Helper, heard, say
 from bench.subjects import OPEN, opening
 from meldbrug.client import Connection, load_keys
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 from meldbrug.crypto import SecretKeys
 
 AT_ONCE = 8
-LINE_LIMIT = 2**20
 
 
 class Openers:
     """The process, from outside."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, helper: Helper) -> None:
         """Talks to a process; use `running`."""
-        self._process = process
+        self._helper = helper
 
     @classmethod
     @contextlib.asynccontextmanager
     async def running(cls, address: str, installation: str, key_file: Path) -> AsyncIterator[Openers]:
         """Yields readers with one key, at the address of `disclosure`."""
-        command = [sys.executable, "-m", "bench.openers", address, installation, str(key_file)]
-        process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, limit=LINE_LIMIT)
-        openers = cls(process)
-        try:
-            await openers._hear()  # That it is connected: no round is without readers.
-            yield openers
-        finally:
-            process.terminate()
-            await process.wait()
+        async with Helper.running("bench.openers", address, installation, str(key_file)) as helper:
+            await helper.hear()  # That it is connected: no round is without readers.
+            yield cls(helper)
 
     async def begin(self, notice: str) -> None:
         """Lets them open `notice` until `end`."""
-        await self._say(notice)
+        await self._helper.say(notice)
 
     async def end(self) -> list[float]:
         """Stops them. Returns when each opening that was let out began, in seconds of `time.monotonic()`."""
-        await self._say("")
-        return await self._hear()
-
-    async def _hear(self) -> list[float]:
-        if self._process.stdout is None:
-            raise TypeError("its output is a pipe")
-        began: list[float] = json.loads(await self._process.stdout.readline())
+        await self._helper.say("")
+        began: list[float] = await self._helper.hear()
         return began
-
-    async def _say(self, line: str) -> None:
-        if self._process.stdin is None:
-            raise TypeError("its input is a pipe")
-        self._process.stdin.write(f"{line}\n".encode())
-        await self._process.stdin.drain()
 
 
 async def serve(address: str, installation: str, keys: SecretKeys) -> None:
     """Opens what standard input names, until it ends."""
     async with Connection({"disclosure": address}, installation) as connection:
         await connection.channel(OPEN).channel_ready()
-        print("[]", flush=True)
-        while notice := await _line():
+        say([])
+        while notice := await heard():
             stop = asyncio.Event()
             openers = asyncio.gather(*(_open(connection, keys, notice, stop) for _ in range(AT_ONCE)))
-            await _line()
+            await heard()
             stop.set()
-            print(json.dumps([began for each in await openers for began in each]), flush=True)
-
-
-async def _line() -> str:
-    return (await asyncio.to_thread(sys.stdin.readline)).strip()
+            say([began for each in await openers for began in each])
 
 
 async def _open(connection: Connection, keys: SecretKeys, notice: str, stop: asyncio.Event) -> list[float]:

@@ -40,7 +40,9 @@ def main() -> None:
             ROOT / ".venv", ignore_errors=True
         )  # What an interruption left; uv refuses to go on from it.
     print("Installing the locked dependencies into .venv ...", flush=True)
-    done = subprocess.run([uv, "sync", "--locked"], cwd=ROOT, env=environment, check=False)
+    # Compiled once, here: every process that starts would do it again where writing bytecode is switched off.
+    command = [uv, "sync", "--locked", "--compile-bytecode"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if done.returncode:
         sys.exit("Installing the dependencies failed; run the same command again to go on.")
     (ROOT / ".venv" / ".synced").touch()

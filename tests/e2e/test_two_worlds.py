@@ -13,18 +13,17 @@ from random import Random
 
 import pytest
 
-from demo.sector import INDEPENDENT_COUNSELLOR
 from meldbrug.coordination.v1.coordination_pb2 import Stub
 from meldbrug.coordination.v1.coordination_service_pb2 import ListInboxResponse
 from tests.support.campaign import Campaign
-from tests.support.personas import NOBODY, Doors, Persona
+from tests.support.observers import Observer, observers, of_both
+from tests.support.personas import Doors, Persona
 from tests.support.sector import SWITCHES, World
-from tests.support.twins import INSIDERS, Side, Strand
+from tests.support.twins import Side, Strand
 from tests.support.worlds import (
     DOORS,
     READS,
     Eyes,
-    Observer,
     Seen,
     Stream,
     first_difference,
@@ -43,25 +42,6 @@ HEARTBEAT_S = float(SWITCHES["MELDBRUG_COORDINATION_HEARTBEAT_S"])
 
 View = Mapping[tuple[str, str], Sequence[Seen]]
 """What came back, by observer and method; of a list all pages."""
-
-
-def observers(side: Side) -> list[Observer]:
-    """Everyone of one world who may not know of its secret."""
-    people = [Persona(name, client.keys) for name, client in side.people.items() if name not in INSIDERS]
-    brought = {"stranger": side.stranger, "other reporter": side.cases[0].reporter._keys}
-    strangers = [NOBODY, *(Persona(name, keys, embed=True) for name, keys in brought.items())]
-    return [Observer(persona, side.names) for persona in (*people, *strangers)]
-
-
-def of_both(side: Side) -> list[Observer]:
-    """Members whom both worlds share; for them there is a before and an after, no twin."""
-    sector = side.world.sector
-    shared = {
-        "secretariat": side.secretariat.keys,
-        "independent": sector.keys(INDEPENDENT_COUNSELLOR.key),
-        "outsider": sector.keys("lichtbrug-contact"),
-    }
-    return [Observer(Persona(name, keys), side.names) for name, keys in shared.items()]
 
 
 class Twins:

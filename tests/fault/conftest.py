@@ -9,6 +9,7 @@ import pytest
 from services.stack.stack import Stack
 from tests.support.actors import Actors
 from tests.support.clocks import movable
+from tests.support.effects import Ledger
 from tests.support.faults import FAST, JOURNALS, POINT_FILE, Recorder, settled_on
 from tests.support.sector import World
 from tests.support.stack import running_stack
@@ -42,3 +43,11 @@ async def world(fault_stack: Stack, recorder: Recorder) -> AsyncIterator[World]:
 def actors(world: World) -> Actors:
     """Everyone who can act."""
     return Actors(world)
+
+
+@pytest.fixture
+def ledger(world: World) -> Iterator[Ledger]:
+    """Counts the database of the stack."""
+    counting = Ledger(world.endpoints.database_url)
+    yield counting
+    counting.close()

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 
 from meldbrug.client import Draft, Unavailable
-from meldbrug.common.v1.common_pb2 import KIND_ACCOUNT, KIND_CONTEXT, LANGUAGE_NL
+from meldbrug.common.v1.common_pb2 import LANGUAGE_NL
 from tests.support.actors import Actors
 from tests.support.disk import Disk, force_the_log, own_disk, revive
-from tests.support.faults import Recorder, Sent, converged, effects, is_refused, succeeds
+from tests.support.faults import Recorder, converged, effects, is_refused, succeeds
 from tests.support.openings import open_once, opened
+from tests.support.reports import REASONS, Reports, draft_of
 from tests.support.sector import World
 
-LONG = "Wat mij overkwam, in mijn eigen woorden. " * 400
-REASONS = {"DATABASE_UNAVAILABLE", "PEER_UNAVAILABLE"}
 MOST = 100
 """So many reports fill what tables have left, many times over."""
 
@@ -35,47 +33,12 @@ async def disk_of(world: World) -> AsyncIterator[Disk]:
         await asyncio.to_thread(moved.__exit__, None, None, None)
 
 
-@dataclass
-class Reports:
-    """What was sent, and whether it was acknowledged."""
-
-    drafts: Actors
-    recorder: Recorder
-    sent: list[tuple[Sent, bool]]
-
-    async def one(self, draft: Draft) -> bool:
-        """Reports; returns whether that was acknowledged."""
-        (refused,) = await asyncio.gather(self.drafts.newcomer().report(draft), return_exceptions=True)
-        is_in = not isinstance(refused, BaseException)
-        assert is_in or (isinstance(refused, Unavailable) and refused.reason in REASONS), refused
-        if self.recorder.sent[-1].method.endswith("/SubmitReport"):
-            self.sent.append((self.recorder.sent[-1], is_in))
-        return is_in
-
-    async def until_refused(self, draft: Draft) -> None:
-        """Reports until nothing more goes in."""
-        for _ in range(MOST):
-            if not await self.one(draft):
-                return
-        raise AssertionError("the disk was not full")
-
-    async def again(self, world: World) -> None:
-        """Sends everything again, byte for byte: what was acknowledged is in, and each is in once."""
-        for sent, is_in in self.sent:
-            incident = sent.request.incident  # type: ignore[attr-defined]  # a report names its own
-            before = effects(world, incident)
-            found = (before["sections"], before["wraps"], before["seats"])
-            assert found == (2, 6, 2) or (not is_in and found == (0, 0, 0))
-            await succeeds(lambda sent=sent: self.recorder.again(sent))
-            after = effects(world, incident)
-            assert (after["sections"], after["wraps"], after["seats"]) == (2, 6, 2)
-
-
-async def draft_of(actors: Actors) -> Draft:
-    """A long report to two handlers."""
-    circle = await actors.circle()
-    intake = [await actors.person(actors.member(role)) for role in ("duinroos-vp", "duinroos-plv")]
-    return Draft(texts={KIND_CONTEXT: LONG, KIND_ACCOUNT: LONG}, intake=intake, production=circle.production)
+async def until_refused(reports: Reports, draft: Draft) -> None:
+    """Reports until nothing more goes in."""
+    for _ in range(MOST):
+        if not await reports.one(draft):
+            return
+    raise AssertionError("the disk was not full")
 
 
 async def test_a_full_disk_loses_nothing_and_does_nothing_by_half(
@@ -86,12 +49,12 @@ async def test_a_full_disk_loses_nothing_and_does_nothing_by_half(
     given, draft = await actors.report(), await draft_of(actors)
     await given.propose("noorderlicht", [actors.member("noorderlicht-contact")])
     preview = await given.consents.preview(given.notice, LANGUAGE_NL)
-    reports = Reports(actors, recorder, [])
+    reports = Reports(actors, recorder)
     async with disk_of(world) as disk:
         await succeeds(lambda: open_once(case))
         recorder.patience_s = 1.0
         await asyncio.to_thread(disk.fill)
-        await reports.until_refused(draft)
+        await until_refused(reports, draft)
         if disk.reads_go_on:
             assert any(is_in for _, is_in in reports.sent)
             assert (await case.reporter.find()).name == case.incident

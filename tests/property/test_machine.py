@@ -63,11 +63,10 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(salt=st.integers(0, 2**60))
     def begin(self, salt: int) -> None:
-        assume(
-            salt
-        )  # Hypothesis begins with the simplest example of all, which would be every round's only one.
+        # Hypothesis begins with the simplest example of all, which would be every round's only one.
+        assume(salt)
         self.play = Play(self.world, self.wire)
-        self.run(self.play.begin())
+        self.run(self.play.begin(salt))
         self.clock_steps = 0
         self.newcomers = 0
 
@@ -289,7 +288,7 @@ class Machine(RuleBasedStateMachine):
     def again(self, which: int) -> None:
         """I12: any command once more, same bytes: whatever the answer, nothing happens."""
         sent = self.one(self.commands(), which)
-        before = self.run(self.ledger.quiet())
+        before = self.run(self.ledger.done())
         with suppress(MeldbrugError):
             self.run(self.wire.again(sent))
         assert not since(before, self.ledger.count())

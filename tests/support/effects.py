@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import LiteralString
 
@@ -14,7 +14,7 @@ import psycopg
 
 Effects = Mapping[str, int]
 EXPECTED = Path(__file__).parents[1] / "vectors" / "effects.json"
-PATIENCE_S, POLL_S, QUIET_S = 25.0, 0.05, 0.1
+PATIENCE_S, POLL_S, QUIET_S, SOON_S = 25.0, 0.05, 0.1, 0.01
 
 # By what rows of a table are told apart; a table that is not here is derived, remembered or a queue.
 TABLES: dict[LiteralString, LiteralString] = {
@@ -59,6 +59,10 @@ _DUE: LiteralString = (
     "WHERE (job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())) "
     "OR (job.status = 'doing' AND worker.last_heartbeat > now() - interval '5 s')"
 )
+_RELEASED: LiteralString = (
+    "SELECT count(*), count(DISTINCT (kid, request_id)) FROM disclosure.releases "
+    "JOIN unnest(%s::text[], %s::text[]) AS given (k, r) ON kid = k AND request_id = r"
+)
 
 
 class Ledger:
@@ -67,7 +71,7 @@ class Ledger:
     marked: Counter[str]
 
     def __init__(self, url: str) -> None:
-        self._sql = psycopg.connect(url, autocommit=True)
+        self._sql = psycopg.connect(url, autocommit=True, application_name="test")
 
     def close(self) -> None:
         """Ends the connection."""
@@ -91,16 +95,25 @@ class Ledger:
                 return found
         raise AssertionError("the stack does not come to rest")
 
-    async def comes_to(self, *wanted: Effects, but: tuple[str, ...] = ()) -> Effects:
-        """Waits until the difference since the mark is one of those wanted, tables in `but` left out."""
+    async def done(self) -> Counter[str]:
+        """Returns the count once nothing is due or under way, for whoever alone gives the stack work."""
         end = time.monotonic() + PATIENCE_S
-        while True:
-            found = since(self.marked, self.count())
-            for one in wanted:
-                if _without(found, but) == _without(one, but):
-                    return one
+        while self._due():
+            assert time.monotonic() < end, "the stack does not come to rest"
+            await asyncio.sleep(SOON_S)
+        return self.count()
+
+    async def comes_to(self, *wanted: Effects) -> None:
+        """Waits until the difference since the mark is one of those wanted."""
+        end = time.monotonic() + PATIENCE_S
+        while (found := since(self.marked, self.count())) not in wanted:
             assert time.monotonic() < end, f"{found} is none of {wanted}"
             await asyncio.sleep(POLL_S)
+
+    def released_once(self, given: Collection[tuple[str, str]]) -> bool:
+        """Whether every release that a client was given, by key and request id, stands there once (I8)."""
+        kids, requests = [kid for kid, _ in given], [one for _, one in given]
+        return self._sql.execute(_RELEASED, (kids, requests)).fetchone() == (len(given), len(given))
 
     def _due(self) -> int:
         row = self._sql.execute(_DUE).fetchone()
@@ -111,10 +124,6 @@ def since(before: Counter[str], after: Counter[str]) -> Effects:
     """What changed between two counts."""
     names = sorted(before.keys() | after.keys())
     return {name: after[name] - before[name] for name in names if after[name] != before[name]}
-
-
-def _without(effects: Effects, tables: tuple[str, ...]) -> Effects:
-    return {name: count for name, count in effects.items() if name.split(" ")[0] not in tables}
 
 
 def expected() -> dict[str, dict[str, int]]:

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from meldbrug.client import new_id
+from tests.support.observers import Observer
 from tests.support.personas import DEADLINE_S, Doors, Persona, descriptor, methods, request_class
 from tests.support.requests import request_for
 from tests.support.twins import ID
@@ -51,19 +52,6 @@ DOORS = sorted(
     method for method in public() if NAMES_A_CASE & {one.name for one in descriptor(method).input_type.fields}
 )
 """Whatever names an incident, a notice or a section."""
-
-
-@dataclass(frozen=True)
-class Observer:
-    """Somebody who may not know, with what they can name by right."""
-
-    persona: Persona
-    names: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """Who it is."""
-        return self.persona.name
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ async def _close(conn: AsyncConnection, one: Narrowing) -> Seats:
 async def _rotate(conn: AsyncConnection, old_kid: str, new_kid: str) -> None:
     """Puts the next key in force; where the backup does not know it, the membership is left without a key."""
     announced = exists().where(
-        rotations.c.old_kid == old_kid, rotations.c.new_kid == new_kid, keys.c.kid == new_kid
+        rotations.c.old_kid == old_kid, rotations.c.new_kid == new_kid, keys.c.kid == rotations.c.new_kid
     )
     await conn.execute(
         update(members)
