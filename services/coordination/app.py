@@ -35,7 +35,7 @@ def build(kernel: Kernel) -> Service:
         titles_age=timedelta(seconds=settings.titles_age_s),
     )
     deps = Deps(database, kernel.authz, kernel.pages, kernel.clock, following, settings.periods)
-    doorbell, ring = Doorbell(), CachedKeyRing(directory.resolve_key, kernel.clock)
+    doorbell, ring = Doorbell(), CachedKeyRing(directory.known_keys, kernel.clock)
     watching = Watching(deps, doorbell, ring, Rhythm(settings.heartbeat_s, settings.stream_max_age_s))
     jobs = Jobs("coordination", database, metrics=kernel.metrics, ids=kernel.ids, clock=kernel.clock)
     background.register(jobs, following, database, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -88,23 +88,23 @@ class DirectoryPeer:
         standing = {entry.organisation for entry in found.circle.participations if entry.independent}
         return next((entry.title for entry in found.circle.organisations if entry.name in standing), "")
 
-    async def resolve_key(self, kid: str) -> KnownKey | None:
-        """What the directory knows of a key, ended or not; None for a stranger's. Raises Unavailable."""
+    async def known_keys(self, kids: Sequence[str]) -> list[KnownKey]:
+        """What the directory knows of keys, ended or not; strangers' are left out. Raises Unavailable."""
         found = await self._peer.call(
             DIRECTORY + "ResolveKeys",
-            directory_wire.ResolveKeysRequest(kids=[kid]),
+            directory_wire.ResolveKeysRequest(kids=kids),
             directory_wire.ResolveKeysResponse,
             budget_s=KEY_BUDGET_S,
             attempts=2,
         )
-        for key in found.keys:
-            if key.kid == kid:
-                state = KeyState.ACTIVE if key.active else KeyState.ENDED
-                keys = PublicKeys(key.keys.signing, key.keys.sealing)
-                return KnownKey(
-                    kid, keys, key.subject, key.organisation, key.member, admin=False, state=state
-                )
-        return None
+        return [known_key(key) for key in found.keys]
+
+
+def known_key(key: directory_wire.ResolvedKey) -> KnownKey:
+    """A resolved key as the kernel takes it."""
+    state = KeyState.ACTIVE if key.active else KeyState.ENDED
+    keys = PublicKeys(key.keys.signing, key.keys.sealing)
+    return KnownKey(key.kid, keys, key.subject, key.organisation, key.member, admin=False, state=state)
 
 
 def snapshot_of(told: disclosure_pb2.IncidentSnapshot) -> IncidentSnapshot:

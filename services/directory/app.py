@@ -42,7 +42,7 @@ def build(kernel: Kernel) -> Service:
         jobs=jobs,
         # Remembers no answer: a key that was just endorsed or removed is so at once, at least here. It is
         # there for the bounds: claims of strangers must not fill the pool that the other services' need.
-        key_ring=CachedKeyRing(lookups.lookup, kernel.clock, ttl_s=0.0),
+        key_ring=CachedKeyRing(lookups.known_keys, kernel.clock, ttl_s=0.0),
         needs=("disclosure",),
         servicers={
             f"{PACKAGE}.PublicService": PublicServicer(lookups),

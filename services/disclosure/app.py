@@ -48,7 +48,7 @@ def build(kernel: Kernel) -> Service:
         database=deps.database,
         jobs=deps.jobs,
         needs=("directory", "coordination"),
-        key_ring=CachedKeyRing(directory.known_key, kernel.clock),
+        key_ring=CachedKeyRing(directory.known_keys, kernel.clock),
         is_reporter=partial(is_reporter, deps.database),
         servicers=servicers(deps),
     )

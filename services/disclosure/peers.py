@@ -70,16 +70,16 @@ class DirectoryPeer:
         )
         return answer.book
 
-    async def known_key(self, kid: str) -> KnownKey | None:
-        """What the directory says of a key, ended ones included; None when it was never enrolled."""
+    async def known_keys(self, kids: Sequence[str]) -> list[KnownKey]:
+        """What the directory says of keys, ended ones included; those never enrolled are left out."""
         answer = await self._peer.call(
             f"{SERVICE}/ResolveKeys",
-            pb.ResolveKeysRequest(kids=[kid]),
+            pb.ResolveKeysRequest(kids=kids),
             pb.ResolveKeysResponse,
             budget_s=self._timeout_s,
             attempts=ATTEMPTS,
         )
-        return known_key(answer.keys[0]) if answer.keys else None
+        return [known_key(key) for key in answer.keys]
 
 
 def known_key(key: pb.ResolvedKey) -> KnownKey:

@@ -193,10 +193,9 @@ class Lookups:
         async with self.doors.database.transaction() as conn:
             return await keys.book(conn, kids, None, pending=kids)
 
-    async def lookup(self, kid: str) -> KnownKey | None:
-        """Returns what is known of one key, as the key ring of this service's own callers."""
-        known = await self.resolve_keys([kid])
-        return _known(known[0]) if known else None
+    async def known_keys(self, kids: Sequence[str]) -> list[KnownKey]:
+        """Returns what is known of keys, as the key ring of this service's own callers."""
+        return [_known(standing) for standing in await self.resolve_keys(kids)]
 
 
 def _known(standing: Standing) -> KnownKey:

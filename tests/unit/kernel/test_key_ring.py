@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 
 from meldbrug.crypto.keys import SecretKeys
 from services.kernel.errors import Exhausted, Unavailable
-from services.kernel.key_ring import CachedKeyRing, KeyState, KnownKey
+from services.kernel.key_ring import KEYS_PER_CALL, CachedKeyRing, KeyState, KnownKey
 from services.kernel.log import request_id
 
 KEYS = SecretKeys(b"k" * 32, b"k" * 32)
@@ -33,18 +33,22 @@ class Time:
 
 class Directory:
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.calls: list[list[str]] = []
         self.known: dict[str, KnownKey] = {}
         self.failing = False
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def fetch(self, kid: str) -> KnownKey | None:
-        self.asked.append(kid)
+    @property
+    def asked(self) -> list[str]:
+        return [kid for call in self.calls for kid in call]
+
+    async def fetch(self, kids: Sequence[str]) -> list[KnownKey]:
+        self.calls.append(list(kids))
         await self.gate.wait()
         if self.failing:
             raise Unavailable("PEER_UNAVAILABLE")
-        return self.known.get(kid)
+        return [self.known[kid] for kid in kids if kid in self.known]
 
 
 @pytest.fixture
@@ -208,7 +212,7 @@ async def test_a_member_who_was_known_is_known_again_while_claims_fill_their_pla
 async def test_keys_that_were_shown_wait_their_turn_and_are_bounded_too(
     time: Time, directory: Directory
 ) -> None:
-    ring = CachedKeyRing(directory.fetch, time, at_once=2, under_way=6)
+    ring = CachedKeyRing(directory.fetch, time, calls=2, under_way=6)
     directory.gate.clear()
     asking = await begun(*(ring.lookup(str(number)) for number in range(6)))
 
@@ -218,12 +222,40 @@ async def test_keys_that_were_shown_wait_their_turn_and_are_bounded_too(
     assert await asyncio.gather(*asking) == [None] * 6
 
 
+async def test_what_comes_while_calls_are_under_way_goes_together_with_the_next(
+    time: Time, directory: Directory
+) -> None:
+    """T28: a thousand strangers a second are some dozens of questions."""
+    ring = CachedKeyRing(directory.fetch, time, calls=2, claims=200)
+    directory.known[KEYS.kid] = KNOWN
+    directory.gate.clear()
+    asking = await begun(*(ring.lookup_claimed(str(number)) for number in range(100)))
+    asking += await begun(ring.lookup_claimed(KEYS.kid))
+    directory.gate.set()
+
+    assert await asyncio.gather(*asking) == [None] * 100 + [KNOWN]
+    assert [len(call) for call in directory.calls] == [1, 1, KEYS_PER_CALL, 101 - 2 - KEYS_PER_CALL]
+
+
+async def test_a_failure_is_told_to_all_who_went_together(time: Time, directory: Directory) -> None:
+    ring = CachedKeyRing(directory.fetch, time, calls=1)
+    directory.gate.clear()
+    asking = await begun(*(ring.lookup(str(number)) for number in range(3)))
+    directory.failing = True
+    directory.gate.set()
+
+    told = await asyncio.gather(*asking, return_exceptions=True)
+    assert [type(each) for each in told] == [Unavailable] * 3
+    directory.failing = False
+    assert await ring.lookup("0") is None
+
+
 async def test_the_first_callers_call_is_not_the_questions(time: Time) -> None:
     seen: list[object] = []
 
-    async def fetch(_kid: str) -> KnownKey | None:
+    async def fetch(_kids: Sequence[str]) -> list[KnownKey]:
         seen.append(request_id.get())
-        return None
+        return []
 
     request_id.set("of the first caller")
     await CachedKeyRing(fetch, time).lookup("x")
