@@ -22,7 +22,6 @@ if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of th
 
 TESTS = Path(__file__).parent
 KINDS = {"unit", "integration", "e2e", "property", "fault", "policy", "docs"}
-TEMPLATE = "template_migrated"
 # Folders whose tests share a stack of their own, those that take longest first; other files stand alone.
 SHARING = ("tests/fault", "tests/e2e", "tests/integration/client")
 ORDER = (*SHARING, "tests/property", "tests/integration", "tests/policy")
@@ -94,7 +93,12 @@ def no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest
 
 @pytest.fixture(scope="session")
 def backends() -> Iterator[Backends]:
-    """The real PostgreSQL and OpenFGA, with its safety switches on."""
+    """The real PostgreSQL and OpenFGA, with its safety switches on; lent ones where there are any."""
+    from tests.support.lending import borrowed
+
+    if lent := borrowed():
+        yield lent  # type: ignore[misc]  # the part of it that tests with a database need
+        return
     with throw_away_folder() as folder, Backends(folder, tools_folder=TOOLS) as running:
         yield running
 
@@ -102,11 +106,10 @@ def backends() -> Iterator[Backends]:
 @pytest.fixture(scope="session")
 def migrated_template(backends: Backends) -> str:
     """The name of a database in which every migration has run, to be copied."""
-    from services.kernel.migrations import upgrade
+    from tests.support.lending import TEMPLATE, Borrowed, migrate_template
 
-    url = backends.create_database(TEMPLATE)
-    for migrations in sorted((TESTS.parent / "services").glob("*/migrations")):
-        upgrade(url, migrations.parent.name)
+    if not isinstance(backends, Borrowed):
+        migrate_template(backends)
     return TEMPLATE
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.support.lending import lending
+
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / ".mutants"
 RECORD = ROOT / "tests" / "mutants" / "record.json"
@@ -141,9 +143,11 @@ def _configuration(group: Group) -> str:
 
 def run(folder: Path, seconds: float, at_once: int) -> None:
     """Lets mutmut go on for a while; what it did stays."""
-    with (folder / "mutmut.log").open("wb") as log:
+    with (folder / "mutmut.log").open("wb") as log, lending() as lent:
         command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(at_once)]
-        running = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+        running = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, **lent}, stdout=log, stderr=log, start_new_session=True
+        )
         try:
             code = running.wait(seconds)
         except subprocess.TimeoutExpired:

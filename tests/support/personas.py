@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -51,6 +52,13 @@ class Answer:
         """What the refusal says besides its reason."""
         info = error_details_pb2.ErrorInfo()
         return dict(info.metadata) if any(detail.Unpack(info) for detail in self.status.details) else {}
+
+    @property
+    def retry_s(self) -> float:
+        """After how many seconds to come again; 0 where nothing is said of it."""
+        info = error_details_pb2.RetryInfo()
+        told = any(detail.Unpack(info) for detail in self.status.details)
+        return info.retry_delay.ToTimedelta().total_seconds() if told else 0.0
 
     @property
     def status(self) -> status_pb2.Status:
@@ -113,11 +121,12 @@ class Doors:
         return Answer("OK", "", (), answer, time.perf_counter() - began)
 
     async def try_again(self, method: str, request: Message, persona: Persona) -> Answer:
-        """Knocks as a client does: again when a peer was too busy to be asked."""
+        """Knocks as a client does: again, after the wait it is told, when a peer was too busy to be asked."""
         answer = await self.knock(method, request, persona)
         for _ in range(ATTEMPTS):
             if answer.code != "UNAVAILABLE":
                 break
+            await asyncio.sleep(answer.retry_s)
             answer = await self.knock(method, request, persona)
         return answer
 

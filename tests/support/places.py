@@ -61,6 +61,14 @@ def tuples(world: World) -> bytes:
     return changes
 
 
+def _read(file: Path) -> bytes:
+    """What is in a file of a database that runs, and may put it away meanwhile."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def places(world: World, page: bytes, journals: Path) -> dict[str, bytes]:
     """Everything that is kept or shown anywhere, by where it is."""
     folder = world.stack.backends.folder
@@ -73,8 +81,8 @@ def places(world: World, page: bytes, journals: Path) -> dict[str, bytes]:
         row = sql.execute("SELECT current_setting('data_directory')").fetchone()
     assert row is not None
     data = [path for path in Path(row[0]).rglob("*") if path.is_file()]
-    files["write-ahead log"] = b"".join(path.read_bytes() for path in data if path.parent.name == "pg_wal")
-    files["data files"] = b"".join(path.read_bytes() for path in data if path.parent.name != "pg_wal")
+    files["write-ahead log"] = b"".join(_read(path) for path in data if path.parent.name == "pg_wal")
+    files["data files"] = b"".join(_read(path) for path in data if path.parent.name != "pg_wal")
     return {
         **files,
         "rows": dump(world.endpoints.database_url),

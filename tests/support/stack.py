@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import functools
 import itertools
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +34,7 @@ def throw_away_folder() -> Iterator[Path]:
 @contextmanager
 def fresh_database(backends: Backends, template: str = "template1") -> Iterator[str]:
     """Yields the address of a fresh copy of `template` and drops it afterwards."""
-    name = f"test_{next(NUMBERS)}"
+    name = f"test_{os.getpid()}_{next(NUMBERS)}"
     yield backends.create_database(name, template=template)
     backends.drop_database(name)
 

@@ -221,7 +221,7 @@ async def test_a_stream_of_an_ended_key_hears_nothing_more(
         await stream.read()
         world.peers.keys[reader.keys.kid].active = False
         # What the service remembers of keys for five seconds, it has forgotten.
-        monkeypatch.setattr(CachedKeyRing, "lookup", lambda ring, kid: ring._fetch(kid))
+        monkeypatch.setattr(CachedKeyRing, "lookup", lambda ring, kid: ring._of_shown.put(kid))
         await case.offer(reader)
 
         assert (await refusal(change(stream))).reason == "KEY_UNKNOWN"

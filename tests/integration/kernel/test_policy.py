@@ -262,10 +262,22 @@ async def test_a_grant_is_given_or_the_door_is_closed(authz: Authz) -> None:
             await authz.require(actor, Open, Thing(thing))
 
 
+async def test_a_grant_is_given_on_what_was_asked_and_no_more(authz: Authz) -> None:
+    """The conditions are asked with the context of the call."""
+    await authz.write([window("user:a", "2027-01-01T00:00:00Z", ["SUMMARY"])])
+    may = Actor(PrincipalClass.MEMBER, "persons/a")
+
+    await authz.require(may, Open, Thing("thing:t"), context=NOW)
+    with pytest.raises(NotPermitted):
+        await authz.require(may, Open, Thing("thing:t"), context={**NOW, "kind": "ACCOUNT"})
+
+
 def test_nobody_else_makes_a_grant() -> None:
     actor = Actor(PrincipalClass.REPORTER, kid="k")
 
-    assert granted_by_record(actor, Open, Thing("thing:t")).basis == "record"
+    grant, thing = granted_by_record(actor, Open, Thing("thing:t")), Thing("thing:t")
+    assert (grant.actor, grant.action, grant.on, grant.basis) == (actor, Open, thing, "record")
+    assert grant.model_id == ""
     with pytest.raises(TypeError):
         Grant(actor, Open, Thing("thing:t"), "policy", "")
 
@@ -358,3 +370,13 @@ async def test_too_large_a_write_is_our_mistake(adapter_of: Any) -> None:
 
 def test_moments_are_floored_to_the_second() -> None:
     assert timestamp(datetime(2026, 11, 23, 9, 0, 0, 999_999, UTC)) == "2026-11-23T09:00:00Z"
+
+
+def test_moments_are_told_in_utc_wherever_the_machine_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert timestamp(datetime(2026, 11, 23, 9, 0, 0, 0, UTC)) == "2026-11-23T09:00:00Z"
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -45,11 +45,12 @@ class Directory:
     """Knows what the ring in memory knows; asked about anyone else it may hang."""
 
     def __init__(self, world: World) -> None:
-        self.ring, self.hangs, self.asked = world.ring, False, 0
+        self.ring, self.hangs, self.takes_s, self.asked = world.ring, False, 0.0, 0
 
     async def fetch(self, kids: Sequence[str]) -> list[KnownKey]:
         self.asked += len(kids)
         known = [self.ring.known[kid] for kid in kids if kid in self.ring.known]
+        await asyncio.sleep(self.takes_s)
         if self.hangs and len(known) < len(kids):
             await asyncio.Event().wait()
         return known
@@ -164,6 +165,15 @@ async def test_a_directory_that_hangs_holds_a_withdrawal_for_a_moment_and_a_repo
     answer = await refused(reporter.call("ReporterService/Submit"))
     assert (answer.code, answer.reason) == ("UNAVAILABLE", "PEER_UNAVAILABLE")
     assert answer.retry_s
+
+
+async def test_a_directory_that_takes_its_time_is_waited_for_where_it_must_be_known(
+    crowded: grpc.aio.Channel, directory: Directory
+) -> None:
+    """ADR 30: half a second is for taking back alone; a report is let in, a little later."""
+    directory.takes_s = 0.7
+
+    await Caller(crowded, keys(8), embed=True).call("ReporterService/Submit")
 
 
 async def test_who_was_once_no_member_takes_back_without_anybody_being_asked(
