@@ -102,7 +102,7 @@ class Process:
         if self._settings.reflection:
             reflection.enable_server_reflection([*self._served(), reflection.SERVICE_NAME], self._server)
         self._listen()
-        self._start_loops()
+        await self._start_loops()
         await self._server.start()
         self._ending.push_async_callback(self._drain)
         for name in ("", *self._served()):
@@ -195,19 +195,23 @@ class Process:
             metrics_host, _, metrics_port = self._settings.metrics_listen.rpartition(":")
             self.metrics.serve(metrics_host, int(metrics_port))
 
-    def _start_loops(self) -> None:
-        loops: list[Loop] = [self._watch("policy", self._authz.ready)]
+    async def _start_loops(self) -> None:
+        loops: list[Loop] = [await self._watch("policy", self._authz.ready)]
         for service in self.services:
             follow = partial(self._shared.follow, service.database.moment)
-            loops.append(self._watch(f"database.{service.name}", follow))
+            loops.append(await self._watch(f"database.{service.name}", follow))
             loops.extend(service.background)
             if service.jobs:
                 loops.append(service.jobs.run)
         self._loops = [asyncio.create_task(_keep(loop, self._stopping)) for loop in loops]  # noqa: TID251 (ended in order by _end_loops)
         self._ending.push_async_callback(self._end_loops)
 
-    def _watch(self, name: str, ask: Callable[[], Awaitable[None]]) -> Loop:
-        """A loop that shows under `dependency.<name>` in the health service whether something answers."""
+    async def _watch(self, name: str, ask: Callable[[], Awaitable[None]]) -> Loop:
+        """A loop that shows under `dependency.<name>` in the health service whether something answers.
+
+        What was not asked yet does not serve.
+        """
+        await self._health.set(f"dependency.{name}", NOT_SERVING)
 
         async def watch(stopping: asyncio.Event) -> None:
             state = None

@@ -59,6 +59,14 @@ _DUE: LiteralString = (
     "WHERE (job.status = 'todo' AND (job.scheduled_at IS NULL OR job.scheduled_at <= now())) "
     "OR (job.status = 'doing' AND worker.last_heartbeat > now() - interval '5 s')"
 )
+_UNDONE: LiteralString = (
+    "SELECT id, task_name, status::text, attempts, scheduled_at - now(), lock FROM jobs.procrastinate_jobs "
+    "WHERE status IN ('todo', 'doing') ORDER BY id LIMIT 20"
+)
+_HURRY: LiteralString = (
+    "UPDATE jobs.procrastinate_jobs SET scheduled_at = now() "
+    "WHERE status = 'todo' AND attempts > 0 AND scheduled_at > now()"
+)
 _RELEASED: LiteralString = (
     "SELECT count(*), count(DISTINCT (kid, request_id)) FROM disclosure.releases "
     "JOIN unnest(%s::text[], %s::text[]) AS given (k, r) ON kid = k AND request_id = r"
@@ -85,6 +93,10 @@ class Ledger:
         """Counts, to compare with later."""
         self.marked = self.count()
 
+    def hurry(self) -> None:
+        """Lets jobs that failed before, and would be tried again up to a minute later, be tried now."""
+        self._sql.execute(_HURRY)
+
     async def quiet(self) -> Counter[str]:
         """Returns the count once nothing is due or under way, and nothing has changed for a moment."""
         end, found = time.monotonic() + PATIENCE_S, self.count()
@@ -93,13 +105,13 @@ class Ledger:
             before, found = found, self.count()
             if found == before and not self._due():
                 return found
-        raise AssertionError("the stack does not come to rest")
+        raise AssertionError(self._restless())
 
     async def done(self) -> Counter[str]:
         """Returns the count once nothing is due or under way, for whoever alone gives the stack work."""
         end = time.monotonic() + PATIENCE_S
         while self._due():
-            assert time.monotonic() < end, "the stack does not come to rest"
+            assert time.monotonic() < end, self._restless()
             await asyncio.sleep(SOON_S)
         return self.count()
 
@@ -114,6 +126,10 @@ class Ledger:
         """Whether every release that a client was given, by key and request id, stands there once (I8)."""
         kids, requests = [kid for kid, _ in given], [one for _, one in given]
         return self._sql.execute(_RELEASED, (kids, requests)).fetchone() == (len(given), len(given))
+
+    def _restless(self) -> str:
+        rows = self._sql.execute(_UNDONE).fetchall()
+        return f"the stack does not come to rest: {rows or 'its rows change'}"
 
     def _due(self) -> int:
         row = self._sql.execute(_DUE).fetchone()

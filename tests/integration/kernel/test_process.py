@@ -124,7 +124,6 @@ async def test_a_lost_dependency_shows_and_comes_back(
                 while await health(process.address, "dependency.policy") != state:
                     await asyncio.sleep(0.02)
 
-            await asyncio.sleep(0.1)
             await until(SERVING)
             proxy.flowing.clear()
             await until(health_pb2.HealthCheckResponse.NOT_SERVING)
