@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 
 import pytest
 
@@ -62,3 +63,12 @@ def test_nearly_every_change_of_the_code_is_minded_and_the_others_have_a_reason(
     )
     assert all(done["killed"] >= 0.95 * done["mutants"] for done in record.values())
     assert all(len(reason.split()) > 3 for reason in reasons)
+
+
+def test_every_use_case_belongs_to_one_group_of_code_that_is_changed():
+    """I30."""
+    folder = mutants.ROOT / "services" / "disclosure" / "usecases"
+    changed = Counter(name for group in mutants.GROUPS.values() for name in group.code)
+
+    assert {changed[str(path.relative_to(mutants.ROOT))] for path in folder.glob("[!_]*.py")} == {1}
+    assert all(list(mutants.ROOT.glob(name.replace("src/", "clients/python/"))) for name in changed)

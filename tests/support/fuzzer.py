@@ -36,6 +36,7 @@ def beginnings() -> list[bytes]:
     made += [
         bytes([names.index(name)]) + seed
         for name in fuzz_targets.TARGETS
+        if name in names
         for seed in fuzz_targets.seeds(name)
     ]
     return made

@@ -40,6 +40,11 @@ class Group:
     tests: tuple[str, ...]
 
 
+def _usecases(*modules: str) -> Group:
+    code = tuple(f"services/disclosure/usecases/{module}.py" for module in modules)
+    return Group(code, ("tests/unit/disclosure", "tests/integration/disclosure"))
+
+
 GROUPS = {
     "crypto": Group(
         ("src/meldbrug/crypto/*.py",),
@@ -50,9 +55,10 @@ GROUPS = {
         ("services/kernel/authz.py", "services/kernel/tokens.py"),
         ("tests/unit/kernel", "tests/integration/kernel"),
     ),
-    "usecases": Group(
-        ("services/disclosure/usecases/*.py",), ("tests/unit/disclosure", "tests/integration/disclosure")
-    ),
+    "opening": _usecases("open", "accept", "sections", "snapshot"),
+    "consent": _usecases("consent", "narrow", "close", "intake"),
+    "proposing": _usecases("propose", "vouching", "seats"),
+    "reporting": _usecases("report", "commands", "deps", "wire", "views"),
 }
 
 

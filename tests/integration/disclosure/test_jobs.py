@@ -230,6 +230,24 @@ async def test_versions_are_listed_by_name(scene: Scene) -> None:
     assert list(seen) == sorted(seen)
 
 
+@pytest.mark.parametrize(("asked", "held"), [(0, 2), (1, 1), (2, 2), (1_000_000, 3)])
+async def test_a_page_of_versions_is_as_large_as_asked_within_its_bounds(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, asked: int, held: int
+) -> None:
+    from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
+    from services.disclosure.usecases import snapshot
+
+    assert (snapshot.DEFAULT_VERSIONS, snapshot.MAX_VERSIONS) == (500, 1000)
+    monkeypatch.setattr(snapshot, "DEFAULT_VERSIONS", 2)
+    monkeypatch.setattr(snapshot, "MAX_VERSIONS", 3)
+    for _ in range(3):
+        await Scene(scene.deps, scene.told).report()
+
+    page = await scene.snapshots.versions(rpc.ListVersionsRequest(page_size=asked), scene.own())
+
+    assert len(page.versions) == held
+
+
 async def test_an_unknown_incident_has_no_snapshot(scene: Scene) -> None:
     from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 

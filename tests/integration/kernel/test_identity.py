@@ -9,6 +9,7 @@ import grpc
 import pytest
 
 from meldbrug.crypto.keys import SecretKeys
+from services.kernel.authz import Actor, PrincipalClass
 from services.kernel.errors import Unavailable
 from services.kernel.key_ring import KeyState
 from tests.support.echo import ALPHA, BETA, INSTALLATION, PACKAGE, Caller, EchoRequest, World, refused
@@ -22,8 +23,24 @@ async def test_a_member_is_who_the_directory_says(member: Caller, world: World) 
 
     assert (answer.text, answer.subject) == ("hello", "persons/p")
     assert world.behaviours.last is not None
-    assert world.behaviours.last.actor.organisation == "organisations/o"
+    kid, public = member.keys.kid, member.keys.public
+    assert world.behaviours.last.actor == Actor(
+        PrincipalClass.MEMBER, "persons/p", kid, "organisations/o", "members/m", admin=False, keys=public
+    )
     assert world.behaviours.last.actor.user == "user:p"
+
+
+async def test_who_shows_a_key_of_its_own_is_that_key_and_no_more(
+    channel: grpc.aio.Channel, world: World
+) -> None:
+    reporter = Caller(channel, SecretKeys(b"r" * 32, b"r" * 32), embed=True)
+
+    await reporter.call("ReporterService/Submit")
+
+    assert world.behaviours.last is not None
+    assert world.behaviours.last.actor == Actor(
+        PrincipalClass.REPORTER, kid=reporter.keys.kid, keys=reporter.keys.public
+    )
 
 
 async def test_no_token_is_told_apart(member: Caller) -> None:

@@ -266,3 +266,4 @@ def test_conditions_compare_by_what_they_say() -> None:
     assert one == PolicyTuple.conditional("u", "r", "o", "c", {"b": [1, 2], "a": 1})
     assert one != PolicyTuple.conditional("u", "r", "o", "c", {"b": [2, 1], "a": 1})
     assert one.key == PolicyTuple("u", "r", "o").key
+    assert one.context == '{"a":1,"b":[1,2]}'
