@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -17,10 +16,11 @@ from services.disclosure.domain import CloseReason, Door, Kind, NoticeState, Pur
 from services.disclosure.store import tables as t
 from services.disclosure.store.releases import OPEN
 from services.disclosure.usecases.open import ATTEMPTS
-from services.kernel.authz import Authz, Context, PolicyTuple
+from services.kernel.authz import PolicyTuple
 from services.kernel.db import Lock
 from services.kernel.errors import NotPermitted, Refusal, RequestIdReused, Unavailable
 from services.kernel.openfga.adapter import OpenFGA, Probe
+from tests.integration.disclosure.between import Between, raise_epoch
 from tests.integration.disclosure.scene import Notice, Person, Scene, request_id
 
 OPENERS = 8
@@ -34,39 +34,6 @@ def reader(scene: Scene) -> Person:
 @pytest.fixture
 async def notice(scene: Scene, reader: Person) -> Notice:
     return await scene.notice([reader])
-
-
-class Between(Authz):
-    """The real engine, with something that happens after each of its answers."""
-
-    def __init__(self, inner: Authz, after: Callable[[], Awaitable[None]]) -> None:
-        self._inner, self._after = inner, after
-
-    async def check(self, user: str, relation: str, object: str, *, context: Context | None = None) -> bool:
-        allowed = await self._inner.check(user, relation, object, context=context)
-        await self._after()
-        return allowed
-
-    async def check_many(self, questions: Any) -> list[bool]:
-        return await self._inner.check_many(questions)
-
-    async def read(self, object: str, *, relation: str = "", user: str = "") -> list[PolicyTuple]:
-        return await self._inner.read(object, relation=relation, user=user)
-
-    async def write(self, writes: Sequence[PolicyTuple] = (), deletes: Sequence[PolicyTuple] = ()) -> None:
-        await self._inner.write(writes, deletes)
-
-    async def ready(self) -> None:
-        await self._inner.ready()
-
-
-async def raise_epoch(scene: Scene) -> None:
-    """What any change of who may read does, here without changing who may."""
-
-    async def work(conn: Any) -> None:
-        await scene.deps.closing.changed(conn, scene.incident)
-
-    await scene.database.run_unit(work, Lock(scene.incident))
 
 
 async def test_the_engine_must_say_yes_too(
@@ -256,8 +223,9 @@ async def test_changes_without_end_are_given_up_on(
         asked.append(1)
         await raise_epoch(scene)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match=r"^DATABASE_UNAVAILABLE$") as refused:
         await scene.asking(Between(policy, after)).read(reader, notice.name)
+    assert refused.value.retry_after_s == 0.1
     assert len(asked) == ATTEMPTS
     assert await scene.count(t.releases, kid=reader.kid) == 0
 

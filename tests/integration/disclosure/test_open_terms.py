@@ -12,10 +12,12 @@ from meldbrug.crypto.errors import StatementSignature
 from meldbrug.crypto.statements import StatementKind
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
-from services.disclosure.domain import Answer, CloseReason, NoticeState
+from services.disclosure.domain import Answer, CloseReason, NoticeState, Purpose
 from services.disclosure.store import tables as t
+from services.disclosure.usecases.accept import ATTEMPTS
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted, Refusal, Unavailable
 from services.kernel.openfga.adapter import OpenFGA, Probe
+from tests.integration.disclosure.between import Between, raise_epoch
 from tests.integration.disclosure.scene import (
     INSTALLATION,
     NOW,
@@ -160,7 +162,7 @@ async def test_whoever_has_no_stub_gets_the_one_refusal(
 async def test_each_slip_has_its_reason(
     scene: Scene, readers: list[Person], notice: Notice, field: str, value: Any, reason: str
 ) -> None:
-    with pytest.raises(InvalidArgument, match=reason):
+    with pytest.raises(InvalidArgument, match=f"^{reason}$"):
         await answer(scene, readers[0], answering(scene, readers[0], notice, **{field: value}))
     assert (await scene.all(t.notices, name=notice.name))[0].state == NoticeState.OFFERED
 
@@ -171,7 +173,7 @@ async def test_an_answer_to_another_notice_is_foreign(
     request = answering(scene, readers[0], await scene.notice(readers, state=NoticeState.OFFERED))
     request.notice = notice.name
 
-    with pytest.raises(InvalidArgument, match="STATEMENT_FOREIGN"):
+    with pytest.raises(InvalidArgument, match=r"^STATEMENT_FOREIGN$"):
         await answer(scene, readers[0], request)
 
 
@@ -180,6 +182,28 @@ async def test_a_colleagues_statement_is_not_ones_own(
 ) -> None:
     with pytest.raises(StatementSignature):
         await answer(scene, readers[0], answering(scene, readers[1], notice))
+
+
+async def test_a_notice_for_one_purpose_is_answered_too(scene: Scene, readers: list[Person]) -> None:
+    notice = await scene.notice(readers, state=NoticeState.OFFERED, purposes=[Purpose.INFORM])
+
+    assert await answer(scene, readers[0], answering(scene, readers[0], notice)) == NoticeState.TERMS_ACCEPTED
+
+
+async def test_changes_without_end_are_given_up_on(
+    scene: Scene, policy: OpenFGA, readers: list[Person], notice: Notice
+) -> None:
+    asked = []
+
+    async def after() -> None:
+        asked.append(1)
+        await raise_epoch(scene)
+
+    with pytest.raises(Unavailable, match=r"^DATABASE_UNAVAILABLE$") as refused:
+        await answer(scene.asking(Between(policy, after)), readers[0], answering(scene, readers[0], notice))
+    assert refused.value.retry_after_s == 0.1
+    assert len(asked) == ATTEMPTS
+    assert await scene.count(t.acceptances, notice=notice.name) == 0
 
 
 async def test_no_engine_no_answer(scene: Scene, readers: list[Person], notice: Notice) -> None:

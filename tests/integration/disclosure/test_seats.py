@@ -265,7 +265,7 @@ async def test_what_may_not_be_opened_is_not_handed_over_and_holds_up_no_rotatio
     """I1: a wrap is the section's key, and the list of them tells what the stub must not."""
     following = follow(reader)
     (seat,) = await listed(scene, reader, following.kid)
-    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+    with pytest.raises(FailedPrecondition, match=r"^SEATS_WITHOUT_SUCCESSOR$"):
         await end(scene, reader.kid, require=True)
 
     await shut(scene, notice)
@@ -410,7 +410,7 @@ async def test_a_handlers_seat_that_holds_nothing_yet_goes_over_too(scene: Scene
     following = follow(scene.handler)
     async with scene.database.transaction() as conn:
         await conn.execute(t.wraps.delete().where(t.wraps.c.reader_kid == scene.handler.kid))
-    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+    with pytest.raises(FailedPrecondition, match=r"^SEATS_WITHOUT_SUCCESSOR$"):
         await end(scene, scene.handler.kid, require=True)
 
     (seat,) = await listed(scene, scene.handler, following.kid)
@@ -430,7 +430,7 @@ async def test_a_readers_seat_without_a_wrap_follows_to_nobody(
     del seat.sections[:]
     emptied = handing(scene, seat, reader, following.kid)
 
-    with pytest.raises(InvalidArgument, match="WRAP_MISMATCH"):
+    with pytest.raises(InvalidArgument, match=r"^WRAP_MISMATCH$"):
         await rewrap(scene, reader, emptied)
     assert await scene.count(t.seats, kid=following.kid) == 0
 
@@ -454,12 +454,12 @@ async def test_a_rotation_waits_for_every_wrap(
 ) -> None:
     """A message that came meanwhile has no wrap for the next key yet."""
     following = follow(scene.handler)
-    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+    with pytest.raises(FailedPrecondition, match=r"^SEATS_WITHOUT_SUCCESSOR$"):
         await end(scene, scene.handler.kid, require=True)
     await hand_over(scene, scene.handler, following.kid)
     await scene.section(Kind.MESSAGE, [scene.handler.kid])
 
-    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+    with pytest.raises(FailedPrecondition, match=r"^SEATS_WITHOUT_SUCCESSOR$"):
         await end(scene, scene.handler.kid, require=True)
     assert await scene.count(t.ended, target=scene.handler.kid) == 0
     await hand_over(scene, scene.handler, following.kid)
@@ -472,7 +472,7 @@ async def test_a_successor_that_died_is_none(scene: Scene, follow: Follow) -> No
     await hand_over(scene, scene.handler, following.kid)
     await scene.end_row(following.kid)
 
-    with pytest.raises(FailedPrecondition, match="SEATS_WITHOUT_SUCCESSOR"):
+    with pytest.raises(FailedPrecondition, match=r"^SEATS_WITHOUT_SUCCESSOR$"):
         await end(scene, scene.handler.kid, require=True)
 
 
@@ -597,9 +597,9 @@ async def test_a_seat_goes_to_no_key_but_the_announced_one(
         announced.endorsements.pop(holder.kid)
         new_kid = await whose(scene, holder, announced)
 
-        with pytest.raises(InvalidArgument, match="READER_MISMATCH"):
+        with pytest.raises(InvalidArgument, match=r"^READER_MISMATCH$"):
             await listed(scene, holder, new_kid)
-        with pytest.raises(InvalidArgument, match="READER_MISMATCH"):
+        with pytest.raises(InvalidArgument, match=r"^READER_MISMATCH$"):
             await rewrap(scene, holder, handing(scene, seat, holder, new_kid))
         assert await scene.count(t.seats, kid=new_kid) == 0
 
@@ -665,7 +665,7 @@ async def test_each_slip_of_a_hand_over_has_its_reason(
     if reason == "WRAP_MISMATCH":
         request.wraps[0].wrap = IDS.token_bytes(1168)
 
-    with pytest.raises(InvalidArgument, match=reason):
+    with pytest.raises(InvalidArgument, match=f"^{reason}$"):
         await rewrap(scene, reader, request)
     assert await scene.count(t.wraps, reader_kid=following.kid) == 0
 
@@ -680,7 +680,7 @@ async def test_a_hand_over_is_signed_by_the_old_key_for_this_installation(
 
     with pytest.raises(StatementSignature):
         await rewrap(scene, reader, forged)
-    with pytest.raises(InvalidArgument, match="STATEMENT_FOREIGN"):
+    with pytest.raises(InvalidArgument, match=r"^STATEMENT_FOREIGN$"):
         await rewrap(scene, reader, handing(scene, seat, reader, following.kid, installation="b" * 52))
     with pytest.raises(StatementForeign):
         handing(scene, seat, reader, following.kid, old_kid=following.kid)
