@@ -74,7 +74,7 @@ class Identity:
         body_sha256: bytes,
         accepted: Classes,
         *,
-        narrows: bool = False,
+        narrows: bool,
     ) -> Actor:
         """Returns the actor; `narrows` tells that the method only takes away.
 

@@ -619,11 +619,11 @@ def _of(table: Table, incident: str) -> Any:
 
 
 async def reason_of(call: Any) -> str:
-    """The reason with which a call is refused."""
+    """The reason with which a call is refused; of a field also which and why."""
     try:
         await call
     except Refusal as refusal:
-        return refusal.reason
+        return f"{refusal.reason} {refusal.message}" if refusal.fields else refusal.reason
     except Exception as error:
         if reason := getattr(error, "reason", ""):
             return str(reason)

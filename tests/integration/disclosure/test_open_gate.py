@@ -263,7 +263,9 @@ async def test_a_named_reader_opens_what_was_consented_to(
         (wrap,) = await scene.all(t.wraps, section=section.header.name, reader_kid=reader.kid)
         assert section.ciphertext == stored.ciphertext
         assert section.wrap.wrap == wrap.wrap
-        assert section.wrap.reader_kid == reader.kid
+        header = section.header
+        named = (section.wrap.section, section.wrap.version, section.wrap.reader_kid)
+        assert named == (header.name, header.version, reader.kid)
         assert section.grant == notice.consent
         assert list(section.purposes) == [Purpose.PROTECT_PEOPLE, Purpose.INFORM]
     assert opened.consent.statement == b"consent"

@@ -219,10 +219,18 @@ REFUSED: list[tuple[str, Change, str]] = [
     ("reporter", decided(reporter_kid="a" * 52), "STATEMENT_FOREIGN"),
     ("decided recipient", decided(recipient=new("participations")), "STATEMENT_FOREIGN"),
     ("sequence from the future", decided(sequence=2**53 - 1), "STATEMENT_SEQUENCE"),
-    ("does not stand", decided(stands=False), "FIELD_INVALID"),
-    ("licence without reference", decided(ground=common.GROUND_LICENCE), "FIELD_INVALID"),
+    ("does not stand", decided(stands=False), "FIELD_INVALID decision.stands: must be true"),
+    (
+        "licence without reference",
+        decided(ground=common.GROUND_LICENCE),
+        "FIELD_INVALID decision.reference: a licence is named by its reference",
+    ),
     ("necessity", necessity_not_the_one_decided_on, "DIGEST_MISMATCH"),
-    ("necessity is no note", necessity_as_a_message, "FIELD_INVALID"),
+    (
+        "necessity is no note",
+        necessity_as_a_message,
+        "FIELD_INVALID necessity.header.kind: is a note among handlers",
+    ),
     ("necessity readers", necessity_sealed_to_a_contact, "WRAP_MISMATCH"),
     ("foreign recipient", recipient_of_another_production, "RECIPIENT_MISMATCH"),
     ("unknown recipient", recipient_unknown, "RECIPIENT_MISMATCH"),
@@ -358,7 +366,10 @@ async def test_no_more_notices_than_a_snapshot_holds(world: World) -> None:
         for _ in range(MAX_NOTICES - 1):
             await conn.execute(t.notices.insert().values(row | {"name": new(f"{reporter.incident}/notices")}))
 
-    assert await reason_of(world.handler.propose(reporter, world.contacts)) == "FIELD_INVALID"
+    refused = world.handler.propose(reporter, world.contacts)
+    assert await reason_of(refused) == (
+        f"FIELD_INVALID notice: the incident has {MAX_NOTICES} notices, and no more fit"
+    )
 
 
 # No oracle.

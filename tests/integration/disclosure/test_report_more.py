@@ -126,7 +126,11 @@ async def test_the_next_version_is_the_same_authors_only(world: World) -> None:
     other_kind = reporter.section(common.KIND_CONTEXT, [world.counsellor], name=name, version=3)
     put_it = "HandlerService/PutSection"
     assert await reason_of(handler.call(put_it, put_by_handler(by_handler))) == "NOT_PERMITTED"
-    for section, reason in [(again, "WRONG_STATE"), (skipped, "WRONG_STATE"), (other_kind, "FIELD_INVALID")]:
+    for section, reason in [
+        (again, "WRONG_STATE"),
+        (skipped, "WRONG_STATE"),
+        (other_kind, "FIELD_INVALID header.kind: stays the same in every version"),
+    ]:
         assert await reason_of(reporter.call("ReporterService/PutSection", put(section))) == reason
 
     assert await world.dump(reporter.incident) == before
@@ -138,7 +142,8 @@ async def test_a_reporter_writes_no_notes_among_handlers(world: World) -> None:
 
     section = reporter.section(NOTE, [world.counsellor])
 
-    assert await reason_of(reporter.call("ReporterService/PutSection", put(section))) == "FIELD_INVALID"
+    refused = reporter.call("ReporterService/PutSection", put(section))
+    assert await reason_of(refused) == "FIELD_INVALID header.kind: is for handlers only"
 
 
 async def test_a_section_of_a_stranger_is_refused_as_if_the_incident_were_absent(world: World) -> None:
@@ -226,7 +231,10 @@ async def test_an_intake_that_is_not_right_changes_nothing(world: World) -> None
     for request, reason in [
         (change(reporter, [elsewhere]), "RECIPIENT_MISMATCH"),
         (change(reporter, [world.elsewhere]), "RECIPIENT_MISMATCH"),
-        (change(reporter, [world.adviser, world.adviser]), "FIELD_INVALID"),
+        (
+            change(reporter, [world.adviser, world.adviser]),
+            "FIELD_INVALID intake.handlers: names a key twice",
+        ),
         (change(reporter, [world.adviser], incident=new("incidents")), "STATEMENT_FOREIGN"),
         (change(reporter, [world.adviser], production=new("productions")), "STATEMENT_FOREIGN"),
         (change(reporter, [world.adviser], sequence=1), "STATEMENT_SEQUENCE"),

@@ -173,7 +173,7 @@ async def test_a_newcomer_shows_its_own_keys(stranger: Caller, member: Caller) -
 async def test_only_listed_services_may_call(channel: grpc.aio.Channel, member: Caller, world: World) -> None:
     await Caller(channel, ALPHA).call("PeerService/Echo")
     assert world.behaviours.last is not None
-    assert world.behaviours.last.actor.subject == "alpha"
+    assert world.behaviours.last.actor == Actor(PrincipalClass.SERVICE, "alpha", ALPHA.kid, keys=ALPHA.public)
 
     assert (await refused(Caller(channel, BETA).call("PeerService/Echo"))).reason == "PRINCIPAL_CLASS"
     assert (await refused(member.call("PeerService/Echo"))).reason == "PRINCIPAL_CLASS"

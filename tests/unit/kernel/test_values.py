@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from meldbrug.crypto.keys import SecretKeys
 from meldbrug.error.v1 import error_pb2
 from services.kernel import clock as module
 from services.kernel import errors, log
@@ -24,6 +26,7 @@ from services.kernel.config import KernelSettings
 from services.kernel.errors import InvalidArgument, Refusal
 from services.kernel.interceptors import STAGES, Chain
 from services.kernel.pages import Pages
+from services.kernel.tokens import ServiceKeys
 
 KEY = b"k" * 32
 
@@ -267,3 +270,12 @@ def test_conditions_compare_by_what_they_say() -> None:
     assert one != PolicyTuple.conditional("u", "r", "o", "c", {"b": [2, 1], "a": 1})
     assert one.key == PolicyTuple("u", "r", "o").key
     assert one.context == '{"a":1,"b":[1,2]}'
+
+
+def test_the_key_of_a_service_is_written_without_a_stray_character() -> None:
+    public = SecretKeys(b"a" * 32, b"a" * 32).public
+    text = base64.b64encode(public.signing + public.sealing).decode()
+
+    assert ServiceKeys({"alpha": text}).actor(public.kid)
+    with pytest.raises(ValueError, match="base64"):
+        ServiceKeys({"alpha": f"{text[:8]}!{text[8:]}"})
