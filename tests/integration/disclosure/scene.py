@@ -407,16 +407,21 @@ class Scene:
         )
         return await self.narrowing.withdraw_report(request, self.own())
 
-    async def exclude(self, *targets: str) -> rpc.ExcludeResponse:
-        """Excludes people and organisations, as the reporter."""
+    def exclusion(self, *targets: str) -> common.Signed:
+        """A signed exclusion of people and organisations."""
         message = said.Exclusion(
             installation=INSTALLATION, incident=self.incident, reporter_kid=self.reporter.kid,
             subjects=[each for each in targets if not each.startswith("organisations/")],
             organisations=[each for each in targets if each.startswith("organisations/")],
             sequence=self.sequence(),
         )  # fmt: skip
-        signed = statements.sign(StatementKind.EXCLUSION, message, self.reporter)
-        request = rpc.ExcludeRequest(incident=self.incident, exclusion=signed, request_id=request_id())
+        return statements.sign(StatementKind.EXCLUSION, message, self.reporter)
+
+    async def exclude(self, *targets: str) -> rpc.ExcludeResponse:
+        """Excludes people and organisations, as the reporter."""
+        request = rpc.ExcludeRequest(
+            incident=self.incident, exclusion=self.exclusion(*targets), request_id=request_id()
+        )
         return await self.narrowing.exclude(request, self.own())
 
     async def snapshot(self) -> Any:

@@ -341,14 +341,41 @@ async def test_withdrawing_the_report_again_changes_nothing(scene: Scene, notice
     assert (await scene.all(t.notices, name=notice.name))[0] == first
 
 
-async def test_a_withdrawal_of_one_notice_does_not_withdraw_the_report(scene: Scene, notice: Notice) -> None:
+@pytest.mark.parametrize("part", ["notice", "reader", "section"])
+async def test_a_withdrawal_of_a_part_does_not_withdraw_the_report(
+    scene: Scene, readers: list[Person], notice: Notice, part: str
+) -> None:
+    said_so = {
+        "notice": scene.withdrawal(notice.name),
+        "reader": scene.withdrawal(readers=[readers[0].kid]),
+        "section": scene.withdrawal(sections=[scene.account]),
+    }
     request = rpc.WithdrawReportRequest(
-        incident=scene.incident, withdrawal=scene.withdrawal(notice.name), request_id=request_id()
+        incident=scene.incident, withdrawal=said_so[part], request_id=request_id()
     )
 
     with pytest.raises(InvalidArgument, match=r"^STATEMENT_FOREIGN$"):
         await scene.narrowing.withdraw_report(request, scene.own())
     assert await pairs(scene, notice)
+
+
+async def test_the_same_request_closes_once_and_is_answered_again(
+    scene: Scene, readers: list[Person]
+) -> None:
+    excluding = rpc.ExcludeRequest(
+        incident=scene.incident, exclusion=scene.exclusion(readers[0].subject), request_id=request_id()
+    )
+    withdrawing = rpc.WithdrawReportRequest(
+        incident=scene.incident, withdrawal=scene.withdrawal(), request_id=request_id()
+    )
+
+    excluded = [await scene.narrowing.exclude(excluding, scene.own()) for _ in range(2)]
+    withdrawn = [await scene.narrowing.withdraw_report(withdrawing, scene.own()) for _ in range(2)]
+
+    assert excluded[0] == excluded[1]
+    assert excluded[0].report.name == scene.incident
+    assert withdrawn[0] == withdrawn[1]
+    assert await scene.count(t.acts, incident=scene.incident) == 2
 
 
 @pytest.mark.parametrize("target", ["subject", "organisation"])

@@ -29,9 +29,10 @@ class YesToAll(Authz):
     def __init__(self) -> None:
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
         self.asked = 0
+        self.context: Context | None = None
 
     async def check(self, user: str, relation: str, object: str, *, context: Context | None = None) -> bool:
-        self.asked += 1
+        self.asked, self.context = self.asked + 1, context
         if self.meanwhile is not None:
             meanwhile, self.meanwhile = self.meanwhile, None
             await meanwhile()
@@ -271,6 +272,19 @@ async def test_a_named_reader_opens_what_was_consented_to(
     assert opened.consent.statement == b"consent"
     assert opened.decision.statement == b"decision"
     assert opened.reporter_keys.signing == scene.reporter.public.signing
+
+
+@pytest.mark.parametrize(
+    ("kinds", "requested"), [((), ["CONTEXT", "SUMMARY"]), ((Kind.SUMMARY,), ["SUMMARY"])]
+)
+async def test_the_engine_is_asked_about_what_would_be_let_out(
+    scene: Scene, reader: Person, notice: Notice, policy: YesToAll, kinds: list[Kind], requested: list[str]
+) -> None:
+    await scene.read(reader, notice.name, *kinds)
+
+    assert policy.context is not None
+    assert sorted(policy.context["requested"]) == requested
+    assert policy.context["purpose"] == "INFORM"
 
 
 async def test_one_kind_is_opened_by_itself(scene: Scene, reader: Person, notice: Notice) -> None:
