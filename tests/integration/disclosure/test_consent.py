@@ -346,6 +346,14 @@ async def test_a_reader_ended_here_is_refused_whatever_the_directory_says(asked:
     assert await asked.reporter.give(asked.request, reader_kids=[asked.world.contacts[1].kid])
 
 
+async def test_an_excluded_reader_is_refused_though_the_request_still_names_them(asked: Asked) -> None:
+    subject = asked.world.contacts[0].staff.subject
+    async with asked.world.deps.database.transaction() as conn:
+        await conn.execute(t.exclusions.insert().values(incident=asked.reporter.incident, target=subject))
+
+    assert await reason_of(asked.reporter.give(asked.request)) == "READER_MISMATCH"
+
+
 async def test_a_reader_whom_the_reporter_excluded_meanwhile_is_refused(asked: Asked) -> None:
     reporter, seat = asked.reporter, asked.world.contacts[0]
     exclude = rpc.ExcludeRequest(

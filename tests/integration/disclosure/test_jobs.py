@@ -145,9 +145,11 @@ async def test_losing_every_job_loses_no_effect(
     """I14: the resweep finds what ended or was excluded, and closes it."""
     name = getattr(reader, target)
     await (scene.end_row(name) if target in {"kid", "appointment"} else scene.exclude_row(name))
+    told = len(await scene.own_jobs())
 
     await scene.followups.resweep()
 
+    assert len(await scene.own_jobs()) == told + 1, "coordination never hears of it"
     seen = await state(scene, notice)
     assert seen["notice"] == (NoticeState.WITHDRAWN, Answer.CLOSED)
     assert all(wrap[2] != reader.kid for wrap in seen["wraps"])

@@ -73,6 +73,8 @@ async def test_a_withdrawn_consent_closes_for_every_reader(
         CloseReason.WITHDRAWN
     }
     assert (await scene.reread(*notice.sections.values())).sections
+    (act,) = await scene.all(t.acts, incident=scene.incident)
+    assert (act.kind, act.notice) == (StatementKind.WITHDRAWAL, notice.name)
 
 
 async def test_the_engine_has_nothing_of_a_withdrawn_notice_when_the_call_returns(
