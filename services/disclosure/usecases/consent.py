@@ -26,7 +26,7 @@ from services.disclosure.domain import (
 )
 from services.disclosure.store import acts, notices, reports
 from services.disclosure.usecases import views, wire
-from services.disclosure.usecases.commands import own_command, replayed, require_bound, spoken_by_reporter
+from services.disclosure.usecases.commands import own_command, replayed, spoken_by_reporter
 from services.disclosure.usecases.deps import Deps
 from services.disclosure.usecases.vouching import Circle
 from services.kernel.errors import InvalidArgument
@@ -74,7 +74,6 @@ class Consenting:
             statements_pb2.Consent,
             notice=request.notice,
         )
-        require_bound(statement, incident=row.name)
         said = wire.consented(statement)
         details = (await notices.details(conn, [request.notice]))[request.notice]
         require_asked(said, notices.asked(notice, details), notice.now)
