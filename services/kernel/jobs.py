@@ -14,8 +14,10 @@ from typing import Any
 
 import procrastinate
 import psycopg
+from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from procrastinate.worker import Worker
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -94,6 +96,8 @@ class Jobs:
         self._service, self._database, self._concurrency = service, database, concurrency
         self._metrics, self._ids = metrics or Metrics(), ids or SystemIds()
         self._sweeps: tuple[Sweep, ...] = ()
+        self._worker: Worker | None = None
+        self._under_way = set[int | None]()
         connector = procrastinate.PsycopgConnector(
             conninfo=database.url.render_as_string(hide_password=False),
             kwargs={"options": database.options, "application_name": f"{database.app_name} jobs"},
@@ -107,7 +111,7 @@ class Jobs:
         """Says what this service's jobs and sweeps are; once, while it is built."""
         for name, task in tasks.items():
             retry = _Backoff(task.max_wait_s, self._clock)
-            self._app.task(name=self._full(name), queue=self._service, retry=retry)(
+            self._app.task(name=self._full(name), queue=self._service, retry=retry, pass_context=True)(
                 self._observed(name, task.handler)
             )
         self._sweeps = tuple(sweeps)
@@ -141,10 +145,11 @@ class Jobs:
         return f"{self._service}.{name}"
 
     def _observed(self, name: str, handler: Handler) -> Handler:
-        async def run(**ids: str) -> None:
+        async def run(context: JobContext, **ids: str) -> None:
             # One id for what a run logs and for the calls it makes; it leads back to no caller.
             request_id.set(self._ids.new_id())
             operation.set(self._full(name))
+            self._under_way.add(context.job.id)
             try:
                 await failpoint("begin")
                 await handler(**ids)
@@ -153,6 +158,8 @@ class Jobs:
                 self._metrics.jobs.labels(self._full(name), "failed").inc()
                 emit_failure(Event.JOB_FAILED, failure, task=self._full(name))
                 raise
+            finally:
+                self._under_way.discard(context.job.id)
             self._metrics.jobs.labels(self._full(name), "done").inc()
 
         return run
@@ -177,18 +184,18 @@ class Jobs:
 
     async def _work(self, stopping: asyncio.Event) -> None:
         async with self._app.open_async(), asyncio.TaskGroup() as group:
-            worker = group.create_task(
-                self._app.run_worker_async(
-                    queues=[self._service],
-                    name=self._service,
-                    concurrency=self._concurrency,
-                    fetch_job_polling_interval=POLL_S,
-                    update_heartbeat_interval=HEARTBEAT_S,
-                    stalled_worker_timeout=STALLED_S,
-                    delete_jobs="successful",
-                    install_signal_handlers=False,
-                )
+            self._worker = Worker(
+                self._app,
+                queues=[self._service],
+                name=self._service,
+                concurrency=self._concurrency,
+                fetch_job_polling_interval=POLL_S,
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=STALLED_S,
+                delete_jobs="successful",
+                install_signal_handlers=False,
             )
+            worker = group.create_task(self._worker.run())  # type: ignore[no-untyped-call]  # the library's
             end = group.create_task(stopping.wait())
             await asyncio.wait({worker, end}, return_when=asyncio.FIRST_COMPLETED)
             # A cancelled worker takes no more jobs and finishes those it has.
@@ -196,16 +203,33 @@ class Jobs:
             end.cancel()
 
     async def _rescue(self, stopping: asyncio.Event) -> None:
-        """Queues again what a worker that died was doing."""
+        """Queues again what a worker that died was doing, and what ours was given and does not know of."""
+        strayed = frozenset[int | None]()
         while not await pass_time(stopping, HEARTBEAT_S):
             try:
-                for job in await self._app.job_manager.get_stalled_jobs(
-                    queue=self._service, seconds_since_heartbeat=STALLED_S
-                ):
+                left = list(
+                    await self._app.job_manager.get_stalled_jobs(
+                        queue=self._service, seconds_since_heartbeat=STALLED_S
+                    )
+                )
+                idle = await self._idle()
+                # Twice in a row: one that has just begun or ended is about to be written down.
+                left += [job for job in idle if job.id in strayed]
+                strayed = frozenset(job.id for job in idle)
+                for job in left:
                     await self._app.job_manager.retry_job(job, retry_at=self._clock.now())
                     emit(Event.JOB_RESCUED, "warning", task=job.task_name)
             except Exception as failure:  # noqa: BLE001 (the next round tries again)
                 emit_failure(Event.LOOP_FAILED, failure, service=self._service)
+
+    async def _idle(self) -> list[Job]:
+        """What our worker is written down as doing, and does not: an answer of the database was lost."""
+        if self._worker is None or self._worker.worker_id is None:
+            return []
+        doing = await self._app.job_manager.list_jobs_async(
+            queue=self._service, status="doing", worker_id=self._worker.worker_id
+        )
+        return [job for job in doing if job.id not in self._under_way]
 
     async def _sweep(self, sweep: Sweep, stopping: asyncio.Event) -> None:
         while not await pass_time(stopping, sweep.every_s):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,6 +21,9 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import ConsentState
 from services.disclosure.store import tables as t
+from services.disclosure.usecases.consent import _require_answerable
+from services.kernel.db import Lock
+from services.kernel.errors import FailedPrecondition
 from tests.integration.disclosure.builders import (
     INSTALLATION,
     Reporter,
@@ -31,6 +37,7 @@ from tests.integration.disclosure.builders import (
 GIVE, REFUSE = "ReporterService/GiveConsent", "ReporterService/RefuseConsent"
 SUMMARY, CONTEXT, ACCOUNT = common.KIND_SUMMARY, common.KIND_CONTEXT, common.KIND_ACCOUNT
 Ask = rpc.ProposeNoticeRequest
+WAITS_S = 0.3
 
 
 @dataclass
@@ -344,6 +351,32 @@ async def test_a_reader_ended_here_is_refused_whatever_the_directory_says(asked:
 
     assert await reason_of(asked.reporter.give(asked.request)) == "READER_MISMATCH"
     assert await asked.reporter.give(asked.request, reader_kids=[asked.world.contacts[1].kid])
+
+
+async def test_the_same_yes_twice_at_once_waits_its_turn_and_is_one(asked: Asked) -> None:
+    """I12: whoever changes the incident goes first, and the second one is answered as the first."""
+    request = asked.reporter.consent(asked.request)
+    async with asked.world.deps.database.transaction(Lock(asked.reporter.incident)):
+        giving = asyncio.gather(*(asked.reporter.call(GIVE, request) for _ in range(2)))
+        await asyncio.sleep(WAITS_S)
+        assert not giving.done()
+        assert not await asked.rows("consents")
+    first, second = await giving
+
+    assert first == second
+    assert len(await asked.rows("consents")) == 1
+
+
+def test_the_moment_to_answer_by_is_too_late() -> None:
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    notice: Any = SimpleNamespace(
+        state=common.NOTICE_STATE_CONSENT_PENDING, decision_stands=True, now=now, answer_by_time=now
+    )
+
+    with pytest.raises(FailedPrecondition):
+        _require_answerable(notice)
+    notice.now -= timedelta(microseconds=1)
+    _require_answerable(notice)
 
 
 async def test_an_excluded_reader_is_refused_though_the_request_still_names_them(asked: Asked) -> None:

@@ -64,10 +64,13 @@ async def test_accepting_opens_the_door_for_the_participation(
 ) -> None:
     with pytest.raises(NotPermitted):
         await scene.read(readers[0], notice.name)
+    (before,) = await scene.all(t.incidents, name=scene.incident)
 
     state = await answer(scene, readers[0], answering(scene, readers[0], notice))
 
     assert state == NoticeState.TERMS_ACCEPTED
+    (after,) = await scene.all(t.incidents, name=scene.incident)
+    assert (after.version, after.epoch) == (before.version + 1, before.epoch)
     for reader in readers:
         assert (await scene.read(reader, notice.name)).sections
     assert ("inform", {"incident": scene.incident}) in await scene.jobs()

@@ -225,6 +225,43 @@ async def test_what_a_dead_worker_left_is_done_again(
         await record.until(lambda: record.done == ["left"])
 
 
+async def test_what_a_worker_was_given_without_learning_of_it_is_done_after_all(
+    database: Database, jobs: Jobs, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database gave a job away, and the connection broke before the answer came."""
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.2)
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "first"))
+        await record.until(lambda: record.done == ["first"])
+        await database.run_unit(lambda conn: given_away(jobs, conn))
+        await record.until(lambda: record.done == ["first", "lost"])
+
+
+async def test_what_takes_long_is_done_once(
+    database: Database, jobs: Jobs, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "HEARTBEAT_S", 0.1)
+    record.gate.clear()
+    async with working(jobs):
+        await database.run_unit(deferring(jobs, "long"))
+        await asyncio.sleep(1.0)
+        record.gate.set()
+        await record.until(lambda: bool(record.done))
+    assert (record.done, record.most) == (["long"], 1)
+    assert await queued(database) == 0
+
+
+async def given_away(jobs: Jobs, conn: AsyncConnection) -> None:
+    """Queues a job that the worker that lives is written down as doing."""
+    await jobs.defer(conn, "keep", thing="lost")
+    await conn.execute(
+        text(
+            "UPDATE jobs.procrastinate_jobs SET status = 'doing', "
+            "worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)"
+        )
+    )
+
+
 async def leave_behind(database: Database) -> None:
     """As a worker leaves its jobs that is killed: fetched by somebody whose heart stopped long ago."""
     async with database.transaction() as conn:
