@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import grpc
 from google.protobuf import descriptor_pool
@@ -21,6 +22,7 @@ from meldbrug.directory.v1 import directory_service_pb2
 from meldbrug.disclosure.v1 import disclosure_service_pb2
 from tests.support.sector import World
 
+D = TypeVar("D", bound=Message)
 FILES = (directory_service_pb2, disclosure_service_pb2, coordination_service_pb2)
 DEADLINE_S = 10.0
 ATTEMPTS = 5
@@ -44,26 +46,27 @@ class Answer:
     @property
     def reason(self) -> str:
         """Name of the `ErrorReason`; empty when there is none."""
-        info = error_details_pb2.ErrorInfo()
-        return info.reason if any(detail.Unpack(info) for detail in self.status.details) else ""
+        return self._detail(error_details_pb2.ErrorInfo()).reason
 
     @property
     def metadata(self) -> dict[str, str]:
         """What the refusal says besides its reason."""
-        info = error_details_pb2.ErrorInfo()
-        return dict(info.metadata) if any(detail.Unpack(info) for detail in self.status.details) else {}
+        return dict(self._detail(error_details_pb2.ErrorInfo()).metadata)
 
     @property
     def retry_s(self) -> float:
         """After how many seconds to come again; 0 where nothing is said of it."""
-        info = error_details_pb2.RetryInfo()
-        told = any(detail.Unpack(info) for detail in self.status.details)
-        return info.retry_delay.ToTimedelta().total_seconds() if told else 0.0
+        return self._detail(error_details_pb2.RetryInfo()).retry_delay.ToTimedelta().total_seconds()
 
     @property
     def status(self) -> status_pb2.Status:
         """The status with its details."""
         return status_pb2.Status.FromString(dict(self.trailers).get("grpc-status-details-bin", b""))
+
+    def _detail(self, kind: D) -> D:
+        """The detail of that kind; an empty one when there is none."""
+        any(detail.Unpack(kind) for detail in self.status.details)
+        return kind
 
 
 @dataclass(frozen=True)

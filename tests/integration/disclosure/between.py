@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+import pytest
+
 from services.kernel.authz import Authz, Context, PolicyTuple
 from services.kernel.db import Lock
+from services.kernel.errors import Unavailable
 from tests.integration.disclosure.scene import Scene
 
 
@@ -41,3 +44,19 @@ async def raise_epoch(scene: Scene) -> None:
         await scene.deps.closing.changed(conn, scene.incident)
 
     await scene.database.run_unit(work, Lock(scene.incident))
+
+
+async def gives_up(
+    scene: Scene, policy: Authz, attempts: int, act: Callable[[Scene], Awaitable[object]]
+) -> None:
+    """Holds `act` to so many attempts when who may read changes after every check."""
+    asked = []
+
+    async def after() -> None:
+        asked.append(1)
+        await raise_epoch(scene)
+
+    with pytest.raises(Unavailable, match=r"^DATABASE_UNAVAILABLE$") as refused:
+        await act(scene.asking(Between(policy, after)))
+    assert refused.value.retry_after_s == 0.1
+    assert len(asked) == attempts

@@ -20,7 +20,7 @@ from services.kernel.authz import PolicyTuple
 from services.kernel.db import Lock
 from services.kernel.errors import NotPermitted, Refusal, RequestIdReused, Unavailable
 from services.kernel.openfga.adapter import OpenFGA, Probe
-from tests.integration.disclosure.between import Between, raise_epoch
+from tests.integration.disclosure.between import Between, gives_up, raise_epoch
 from tests.integration.disclosure.scene import Notice, Person, Scene, request_id
 
 OPENERS = 8
@@ -217,16 +217,7 @@ async def test_a_change_between_check_and_opening_asks_again(
 async def test_changes_without_end_are_given_up_on(
     scene: Scene, policy: OpenFGA, reader: Person, notice: Notice
 ) -> None:
-    asked = []
-
-    async def after() -> None:
-        asked.append(1)
-        await raise_epoch(scene)
-
-    with pytest.raises(Unavailable, match=r"^DATABASE_UNAVAILABLE$") as refused:
-        await scene.asking(Between(policy, after)).read(reader, notice.name)
-    assert refused.value.retry_after_s == 0.1
-    assert len(asked) == ATTEMPTS
+    await gives_up(scene, policy, ATTEMPTS, lambda changing: changing.read(reader, notice.name))
     assert await scene.count(t.releases, kid=reader.kid) == 0
 
 

@@ -17,7 +17,7 @@ from services.disclosure.store import tables as t
 from services.disclosure.usecases.accept import ATTEMPTS
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted, Refusal, Unavailable
 from services.kernel.openfga.adapter import OpenFGA, Probe
-from tests.integration.disclosure.between import Between, raise_epoch
+from tests.integration.disclosure.between import gives_up
 from tests.integration.disclosure.scene import (
     INSTALLATION,
     NOW,
@@ -196,16 +196,9 @@ async def test_a_notice_for_one_purpose_is_answered_too(scene: Scene, readers: l
 async def test_changes_without_end_are_given_up_on(
     scene: Scene, policy: OpenFGA, readers: list[Person], notice: Notice
 ) -> None:
-    asked = []
+    request = answering(scene, readers[0], notice)
 
-    async def after() -> None:
-        asked.append(1)
-        await raise_epoch(scene)
-
-    with pytest.raises(Unavailable, match=r"^DATABASE_UNAVAILABLE$") as refused:
-        await answer(scene.asking(Between(policy, after)), readers[0], answering(scene, readers[0], notice))
-    assert refused.value.retry_after_s == 0.1
-    assert len(asked) == ATTEMPTS
+    await gives_up(scene, policy, ATTEMPTS, lambda changing: answer(changing, readers[0], request))
     assert await scene.count(t.acceptances, notice=notice.name) == 0
 
 

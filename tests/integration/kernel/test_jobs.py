@@ -251,15 +251,16 @@ async def test_what_takes_long_is_done_once(
     assert await queued(database) == 0
 
 
+GIVE_TO_THE_NEWEST = text(
+    "UPDATE jobs.procrastinate_jobs SET status = 'doing', "
+    "worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)"
+)
+
+
 async def given_away(jobs: Jobs, conn: AsyncConnection) -> None:
     """Queues a job that the worker that lives is written down as doing."""
     await jobs.defer(conn, "keep", thing="lost")
-    await conn.execute(
-        text(
-            "UPDATE jobs.procrastinate_jobs SET status = 'doing', "
-            "worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)"
-        )
-    )
+    await conn.execute(GIVE_TO_THE_NEWEST)
 
 
 async def leave_behind(database: Database) -> None:
@@ -268,12 +269,7 @@ async def leave_behind(database: Database) -> None:
         await conn.execute(
             text("INSERT INTO jobs.procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')")
         )
-        await conn.execute(
-            text(
-                "UPDATE jobs.procrastinate_jobs SET status = 'doing', "
-                "worker_id = (SELECT max(id) FROM jobs.procrastinate_workers)"
-            )
-        )
+        await conn.execute(GIVE_TO_THE_NEWEST)
 
 
 @pytest.mark.parametrize("off", [timedelta(days=3650), timedelta(days=-3650)])
