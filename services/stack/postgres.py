@@ -29,41 +29,12 @@ SETTINGS = {
 }
 
 
-class PostgresServer:
-    """One PostgreSQL server with its data in the stack's folder; durable unless told otherwise."""
+class Databases:
+    """Databases of a server that runs at `port`, with its secrets in the stack's folder."""
 
-    def __init__(
-        self, folder: Folder, supervisor: Supervisor, *, port: int | None = None, durable: bool = True
-    ) -> None:
-        """Describes the server; `start` runs it.
-
-        Args:
-            port: preferred; another one is taken when it is in use.
-            durable: False trades safety for speed, for throw-away data only.
-        """
-        self._folder, self._supervisor = folder, supervisor
-        self._settings = (
-            {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-        )
-        self.port = free_port(port)
-        self.child: Child | None = None
-
-    def start(self) -> None:
-        """Runs the server until it accepts connections, with data made at first use."""
-        if not (self._folder.data / "PG_VERSION").exists():
-            self._initialise()
-        self._check_version()
-        settings = {**SETTINGS, **self._settings, "port": str(self.port)}
-        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        command = self._as_server([program("postgres"), "-D", self._folder.data, *flags])
-        log = self._folder.logs / "postgres.log"
-        self.child = self._supervisor.start("PostgreSQL", command, log, end_with=signal.SIGINT)
-        self.child.wait_until(self._accepts)
-
-    def stop(self) -> None:
-        """Stops the server in good order; open connections are cut."""
-        if self.child:
-            self.child.stop(signal.SIGINT)
+    def __init__(self, folder: Folder, port: int) -> None:
+        """Takes the server as it is; starting and stopping it is another's."""
+        self._folder, self.port = folder, port
 
     def url(self, database: str = OWNER, user: str = OWNER) -> str:
         """Returns the address of a database, with the password in it."""
@@ -83,6 +54,47 @@ class PostgresServer:
         """Drops a database and cuts whoever is connected to it."""
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
+    def _administer(self, statement: sql.Composed) -> None:
+        with psycopg.connect(self.url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+
+class PostgresServer(Databases):
+    """One PostgreSQL server with its data in the stack's folder; durable unless told otherwise."""
+
+    def __init__(
+        self, folder: Folder, supervisor: Supervisor, *, port: int | None = None, durable: bool = True
+    ) -> None:
+        """Describes the server; `start` runs it.
+
+        Args:
+            port: preferred; another one is taken when it is in use.
+            durable: False trades safety for speed, for throw-away data only.
+        """
+        super().__init__(folder, free_port(port))
+        self._supervisor = supervisor
+        self._settings = (
+            {} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        )
+        self.child: Child | None = None
+
+    def start(self) -> None:
+        """Runs the server until it accepts connections, with data made at first use."""
+        if not (self._folder.data / "PG_VERSION").exists():
+            self._initialise()
+        self._check_version()
+        settings = {**SETTINGS, **self._settings, "port": str(self.port)}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        command = self._as_server([program("postgres"), "-D", self._folder.data, *flags])
+        log = self._folder.logs / "postgres.log"
+        self.child = self._supervisor.start("PostgreSQL", command, log, end_with=signal.SIGINT)
+        self.child.wait_until(self._accepts)
+
+    def stop(self) -> None:
+        """Stops the server in good order; open connections are cut."""
+        if self.child:
+            self.child.stop(signal.SIGINT)
+
     def ensure(self, user: str, database: str) -> str:
         """Returns the address of a database owned by `user`; creates what is missing."""
         with psycopg.connect(self.url("postgres", "postgres"), autocommit=True) as connection:
@@ -94,10 +106,6 @@ class PostgresServer:
             )
             found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone()
         return self.url(database, user) if found else self.create_database(database, owner=user)
-
-    def _administer(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self.url("postgres", "postgres"), autocommit=True) as connection:
-            connection.execute(statement)
 
     def _accepts(self) -> bool:
         try:

@@ -8,13 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-
-import psycopg
-from psycopg import sql
+from typing import Any
 
 from services.kernel.migrations import upgrade
-from services.stack import Backends
-from services.stack.postgres import OWNER
+from services.stack import Backends, Folder
+from services.stack.postgres import Databases
 from tests.support.stack import ROOT, TOOLS, throw_away_folder
 
 VARIABLE = "MELDBRUG_TEST_LENT"
@@ -27,8 +25,8 @@ def lending() -> Iterator[Mapping[str, str]]:
     with throw_away_folder() as folder, Backends(folder, tools_folder=TOOLS) as running:
         migrate_template(running)
         lent = {
-            "operator": running.postgres.url("postgres", "postgres"),
-            "databases": running.postgres.url(""),
+            "folder": str(running.folder.path),
+            "port": running.postgres.port,
             "http_url": running.openfga.http_url,
             "grpc_address": running.openfga.grpc_address,
             "token": running.openfga.token,
@@ -47,8 +45,8 @@ def migrate_template(backends: Backends) -> None:
 class Borrowed:
     """A pair that somebody else started: the databases and the engine of `Backends`, and no more."""
 
-    def __init__(self, lent: Mapping[str, str]) -> None:
-        self._lent = lent
+    def __init__(self, lent: Mapping[str, Any]) -> None:
+        self._databases = Databases(Folder(Path(lent["folder"])), lent["port"])
         self.openfga = SimpleNamespace(
             http_url=lent["http_url"],
             grpc_address=lent["grpc_address"],
@@ -58,20 +56,11 @@ class Borrowed:
 
     def create_database(self, name: str, *, template: str = "template1") -> str:
         """Creates a database of the services and returns its address."""
-        self._administer(
-            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY file_copy").format(
-                *map(sql.Identifier, (name, OWNER, template))
-            )
-        )
-        return self._lent["databases"] + name
+        return self._databases.create_database(name, template=template)
 
     def drop_database(self, name: str) -> None:
         """Drops a database and cuts whoever is connected to it."""
-        self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-
-    def _administer(self, statement: sql.Composed) -> None:
-        with psycopg.connect(self._lent["operator"], autocommit=True) as connection:
-            connection.execute(statement)
+        self._databases.drop_database(name)
 
 
 def borrowed() -> Borrowed | None:
