@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
@@ -17,6 +17,7 @@ from services.kernel.answers import refusal_from
 from services.kernel.clock import Clock
 from services.kernel.errors import Code, Refusal, Unavailable
 from services.kernel.interceptors import current_call
+from services.kernel.lines import Line
 from services.kernel.log import request_id
 
 M = TypeVar("M", bound=Message)
@@ -26,7 +27,6 @@ RESERVE_S = 0.05
 FIRST_WAIT_S = 0.05
 # Codes that are our own doing: the caller could do nothing with them.
 OURS = frozenset({Code.UNAUTHENTICATED, Code.INTERNAL, Code.DEADLINE_EXCEEDED})
-RECONNECT = [("grpc.max_reconnect_backoff_ms", 1000), ("grpc.initial_reconnect_backoff_ms", 100)]
 
 
 class PeerFailedError(Exception):
@@ -36,9 +36,8 @@ class PeerFailedError(Exception):
 class Peer:
     """One other service, as this service calls it."""
 
-    def __init__(self, channel: Callable[[], grpc.aio.Channel], sign: Callable[[str, bytes], str]) -> None:
-        self._channel, self._sign = channel, sign
-        self._methods: dict[str, Any] = {}
+    def __init__(self, line: Callable[[], Line], sign: Callable[[str, bytes], str]) -> None:
+        self._line, self._sign = line, sign
 
     async def call(
         self, method: str, request: Message, response: type[M], *, budget_s: float, attempts: int = 1
@@ -73,13 +72,11 @@ class Peer:
     async def _once(self, method: str, body: bytes, response: type[M], timeout_s: float) -> M:
         if timeout_s <= 0:
             raise Unavailable("PEER_UNAVAILABLE")
-        if method not in self._methods:
-            self._methods[method] = self._channel().unary_unary(method)
         metadata = [("authorization", f"Bearer {self._sign(method, hashlib.sha256(body).digest())}")]
         if current := request_id.get():
             metadata.append(("x-request-id", current))
         try:
-            answer: bytes = await self._methods[method](body, timeout=timeout_s, metadata=metadata)
+            answer = await self._line().call(method, body, timeout_s=timeout_s, metadata=metadata)
         except grpc.aio.AioRpcError as cause:
             raise _refusal_of(cause) from cause
         return response.FromString(answer)
@@ -116,27 +113,23 @@ class Peers:
     ) -> None:
         self._keys, self._installation, self._clock = keys, installation, clock
         self._addresses, self._own_address, self._credentials = addresses, own_address, credentials
-        self._channels: dict[str, grpc.aio.Channel] = {}
+        self._lines: dict[str, Line] = {}
 
     def peer(self, name: str) -> Peer:
         """The service of that name; connects at the first call."""
-        return Peer(lambda: self._channel(name), self._sign)
+        return Peer(lambda: self._line(name), self._sign)
 
-    def _channel(self, name: str) -> grpc.aio.Channel:
+    def _line(self, name: str) -> Line:
         address = self._addresses.get(name) or self._own_address()
-        if address not in self._channels:
-            self._channels[address] = (
-                grpc.aio.secure_channel(address, self._credentials, RECONNECT)
-                if self._credentials
-                else grpc.aio.insecure_channel(address, RECONNECT)
-            )
-        return self._channels[address]
+        if address not in self._lines:
+            self._lines[address] = Line(address, self._credentials)
+        return self._lines[address]
 
     def _sign(self, method: str, body_sha256: bytes) -> str:
         audience = self._installation + method
         return tokens.mint(self._keys, audience, body_sha256, self._clock.now(), embed_keys=False)
 
     async def close(self) -> None:
-        """Closes all channels."""
-        for channel in self._channels.values():
-            await channel.close()
+        """Closes all connections."""
+        for line in self._lines.values():
+            await line.close()

@@ -7,6 +7,7 @@ inputs of the right shape, keeps in FOLDER what reached something new, and what 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ import atheris
 with atheris.instrument_imports(
     include=["meldbrug", "services.kernel"], exclude=["meldbrug.crypto.receipt"], enable_loader_override=False
 ):
+    from services.kernel import log
     from tests.support import fuzz_targets, fuzzing
     from tests.support.requests import request_for
 
@@ -71,7 +73,9 @@ def main(folder: Path, seed: str, inputs: str) -> None:
     options = {"seed": seed, "runs": inputs, "max_len": LONGEST, "timeout": SLOWEST_S, "rss_limit_mb": 2048}
     flags = [f"-{name}={value}" for name, value in options.items()]
     atheris.Setup([sys.argv[0], *flags, f"-artifact_prefix={folder}/", str(corpus)], one)
-    atheris.Fuzz()
+    with Path(os.devnull).open("w") as nowhere:
+        log.configure("ERROR", nowhere)
+        atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ function documents may come out of it, and nothing of the input in what a caller
 from __future__ import annotations
 
 import asyncio
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from services.kernel.clock import SystemIds
 from services.kernel.config import AdmissionSettings, KernelSettings
 from services.kernel.interceptors import Chain
 from services.kernel.key_ring import KeyState, KnownKey
-from services.kernel.log import Metrics, configure
+from services.kernel.log import Metrics
 from services.kernel.rpc import _snake, rules
 from services.kernel.tokens import Identity, ServiceKeys
 from tests.support import fuzz_targets
@@ -110,7 +109,6 @@ class Ring:
 @cache
 def chain_handlers() -> list[tuple[str, Any]]:
     """Every method of the contract behind the real chain; what would serve it answers with nothing."""
-    configure("ERROR", io.StringIO())
     settings = KernelSettings.model_construct(refusal_floor_ms=0, max_message_bytes=262_144, max_stream_s=60)
     clock = Clock()
     admission = Admission(AdmissionSettings(), Metrics(), clock.monotonic)

@@ -9,8 +9,10 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-FAULTS = ("reset", "garbage", "truncated", "slow")
+FAULTS = ("reset", "garbage", "adrift", "truncated", "slow")
 AT_ONCE = struct.pack("ii", 1, 0)
+# The beginning of an HTTP/2 frame of a kind that there is not: what comes behind it is passed over.
+UNKNOWN_FRAME = (16_384).to_bytes(3, "big") + b"\xbe" + bytes(5)
 
 
 class Proxy:
@@ -20,7 +22,7 @@ class Proxy:
         self._host, self._port = host, port
         self.flowing = asyncio.Event()
         self.flowing.set()
-        self.fault, self.delay_s, self.spoiled = "", 0.0, 0
+        self.fault, self.delay_s, self.spoiled, self.accepted = "", 0.0, 0, 0
         self._pumps: set[asyncio.Task[None]] = set()
         self.port = 0
 
@@ -37,6 +39,7 @@ class Proxy:
         if self.fault == "reset":
             self._reset(writer)
             return
+        self.accepted += 1
         up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
         for source, sink, answers in ((reader, up_writer, False), (up_reader, writer, True)):
             pump = asyncio.create_task(self._pump(source, sink, answers=answers))
@@ -63,6 +66,8 @@ class Proxy:
             return data
         if self.fault == "garbage":
             return random.randbytes(len(data))
+        if self.fault == "adrift":
+            return UNKNOWN_FRAME + data
         sink.write(data[: len(data) // 2])
         if self.fault == "reset":
             await sink.drain()

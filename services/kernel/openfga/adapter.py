@@ -14,12 +14,13 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.wrappers_pb2 import Int32Value
 
 from services.kernel.authz import Authz, Context, PolicyTuple, Question
 from services.kernel.errors import Unavailable
+from services.kernel.lines import Line
 from services.kernel.openfga import openfga_pb2 as wire
 
 SERVICE = "/openfga.v1.OpenFGAService/"
@@ -77,41 +78,22 @@ class OpenFGA(Authz):
         token: str = "",
         credentials: grpc.ChannelCredentials | None = None,
     ) -> None:
-        options = [
-            ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.max_reconnect_backoff_ms", 1000),
-            # Also how long a connection may take to begin; one that begins with nonsense had 20 s.
-            ("grpc.min_reconnect_backoff_ms", 1000),
-        ]
-        self._channel = (
-            grpc.aio.secure_channel(address, credentials, options)
-            if credentials
-            else grpc.aio.insecure_channel(address, options)
-        )
+        self._line = Line(address, credentials)
         self._store_id, self.model_id, self._probe = store_id, model_id, probe
         self._timeout_s, self._write_timeout_s = timeout_s, write_timeout_s
         self._metadata = (("authorization", f"Bearer {token}"),) if token else ()
         self._places = asyncio.Semaphore(in_flight)
         self._store_seen = float("-inf")
-        self._check = self._method("Check", wire.CheckResponse)
-        self._batch = self._method("BatchCheck", wire.BatchCheckResponse)
-        self._read = self._method("Read", wire.ReadResponse)
-        self._write = self._method("Write", wire.WriteResponse)
-        self._store = self._method("GetStore", wire.GetStoreResponse)
-        self._model = self._method("ReadAuthorizationModel", wire.ReadAuthorizationModelResponse)
 
-    def _method(self, name: str, answer: type[M]) -> grpc.aio.UnaryUnaryMultiCallable[Message, M]:
-        return self._channel.unary_unary(
-            SERVICE + name, request_serializer=_serialize, response_deserializer=answer.FromString
-        )
-
-    async def _call(
-        self, method: grpc.aio.UnaryUnaryMultiCallable[Message, M], request: Message, timeout_s: float
-    ) -> M:
+    async def _call(self, method: str, request: Message, answer: type[M], timeout_s: float) -> M:
+        body = request.SerializeToString()
         try:
             async with asyncio.timeout(timeout_s), self._places:
-                return await method(request, timeout=timeout_s, metadata=self._metadata)
-        except (grpc.aio.AioRpcError, TimeoutError) as cause:
+                found = await self._line.call(
+                    SERVICE + method, body, timeout_s=timeout_s, metadata=self._metadata
+                )
+                return answer.FromString(found)
+        except (grpc.aio.AioRpcError, TimeoutError, DecodeError) as cause:
             raise Unavailable("POLICY_UNAVAILABLE", RETRY_AFTER_S) from cause
 
     async def check(self, user: str, relation: str, object: str, *, context: Context | None = None) -> bool:
@@ -123,7 +105,7 @@ class OpenFGA(Authz):
             context=_struct(context),
             consistency=wire.HIGHER_CONSISTENCY,
         )
-        answer = await self._call(self._check, request, self._timeout_s)
+        answer = await self._call("Check", request, wire.CheckResponse, self._timeout_s)
         return answer.allowed is True
 
     async def check_many(self, questions: Sequence[Question]) -> list[bool]:
@@ -139,7 +121,7 @@ class OpenFGA(Authz):
             authorization_model_id=self.model_id,
             consistency=wire.HIGHER_CONSISTENCY,
         )
-        answer = await self._call(self._batch, request, 2 * self._timeout_s)
+        answer = await self._call("BatchCheck", request, wire.BatchCheckResponse, 2 * self._timeout_s)
         results = [answer.result.get(str(number)) for number in range(len(questions))]
         if any(result is None or result.WhichOneof("check_result") != "allowed" for result in results):
             raise Unavailable("POLICY_UNAVAILABLE", RETRY_AFTER_S)
@@ -155,7 +137,7 @@ class OpenFGA(Authz):
         )
         found: list[PolicyTuple] = []
         while True:
-            page = await self._call(self._read, request, self._write_timeout_s)
+            page = await self._call("Read", request, wire.ReadResponse, self._write_timeout_s)
             found += [_from_wire(entry.key) for entry in page.tuples]
             if not page.continuation_token:
                 return found
@@ -180,15 +162,14 @@ class OpenFGA(Authz):
         if deletes:
             request.deletes.on_missing = "ignore"
             request.deletes.tuple_keys.extend(_bare(entry) for entry in deletes)
-        await self._call(self._write, request, self._write_timeout_s)
+        await self._call("Write", request, wire.WriteResponse, self._write_timeout_s)
 
     async def _expect_store(self) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._store_seen < STORE_SEEN_S:
             return
-        store = await self._call(
-            self._store, wire.GetStoreRequest(store_id=self._store_id), self._write_timeout_s
-        )
+        request = wire.GetStoreRequest(store_id=self._store_id)
+        store = await self._call("GetStore", request, wire.GetStoreResponse, self._write_timeout_s)
         _expect(store.id == self._store_id)
         self._store_seen = now
 
@@ -197,23 +178,21 @@ class OpenFGA(Authz):
         self._store_seen = float("-inf")
         await self._expect_store()
         request = wire.ReadAuthorizationModelRequest(store_id=self._store_id, id=self.model_id)
-        model = await self._call(self._model, request, self._write_timeout_s)
+        model = await self._call(
+            "ReadAuthorizationModel", request, wire.ReadAuthorizationModelResponse, self._write_timeout_s
+        )
         _expect(model.authorization_model.id == self.model_id)
         _expect(await self.check(self._probe.allowed, self._probe.relation, self._probe.object))
         _expect(not await self.check(self._probe.denied, self._probe.relation, self._probe.object))
 
     async def close(self) -> None:
-        """Closes the channel."""
-        await self._channel.close()
+        """Closes the connection."""
+        await self._line.close()
 
 
 def _expect(holds: object) -> None:
     if not holds:
         raise Unavailable("POLICY_UNAVAILABLE", RETRY_AFTER_S)
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _struct(context: Context | None) -> Struct | None:

@@ -354,6 +354,22 @@ async def test_a_silent_engine_is_given_up_on_and_found_again(
         await adapter.close()
 
 
+async def test_an_engine_behind_a_mute_connection_is_found_again(
+    adapter_of: Any, policy: dict[str, Any]
+) -> None:
+    """Nothing says that the connection is gone; whatever comes over it is passed over."""
+    host, _, port = policy["address"].rpartition(":")
+    async with proxied(host, int(port)) as proxy:
+        adapter = adapter_of(address=f"127.0.0.1:{proxy.port}", timeout_s=0.2)
+        assert await _holds(adapter)
+        with proxy.spoiling("adrift"):
+            assert not await _holds(adapter)
+        async with asyncio.timeout(5):
+            while not await _holds(adapter):
+                await asyncio.sleep(0.05)
+        await adapter.close()
+
+
 async def _holds(adapter: OpenFGA) -> bool:
     try:
         return await adapter.check(PROBE.allowed, "member", PROBE.object)
