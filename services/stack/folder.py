@@ -59,10 +59,16 @@ class Folder:
     def __init__(self, path: Path) -> None:
         """Creates the folder and its parts where they are missing."""
         self.path = path.resolve()
-        for part in (self.path, self.keys, self.logs, self.tools):
+        for part in (self.path, self.keys, self.logs, self.tools, self.narrowings):
             part.mkdir(parents=True, exist_ok=True)
-        self.keys.chmod(0o700)
+        for part in (self.keys, self.narrowings):
+            part.chmod(0o700)
         self._lock: int | None = None
+
+    @property
+    def narrowings(self) -> Path:
+        """Holds what was closed, for a restore."""
+        return self.path / "narrowings"
 
     @property
     def keys(self) -> Path:

@@ -152,6 +152,7 @@ class Stack:
             "MELDBRUG_OPENFGA__ADDRESS": openfga.grpc_address,
             "MELDBRUG_OPENFGA__HTTP_URL": openfga.http_url,
             "MELDBRUG_OPENFGA__TOKEN_FILE": str(openfga.token_path),
+            "MELDBRUG_NARROWINGS_DIR": str(self.backends.folder.narrowings),
         }
 
     def _endpoints(self) -> Endpoints:

@@ -10,7 +10,7 @@ from services.stack.stack import Stack
 from tests.support.actors import Actors
 from tests.support.clocks import movable
 from tests.support.effects import Ledger
-from tests.support.faults import FAST, JOURNALS, POINT_FILE, Recorder, settled_on
+from tests.support.faults import FAST, POINT_FILE, Recorder, settled_on
 from tests.support.sector import World
 from tests.support.stack import running_stack
 
@@ -18,9 +18,9 @@ from tests.support.stack import running_stack
 @pytest.fixture(scope="session")
 def fault_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A process for each service, so that one can die alone, and points at which they can be held."""
-    file, journals = tmp_path_factory.mktemp("failpoint") / "point", tmp_path_factory.mktemp("journals")
+    file = tmp_path_factory.mktemp("failpoint") / "point"
     clocks = movable(tmp_path_factory.mktemp("clocks"))
-    env = {**FAST, POINT_FILE: str(file), JOURNALS: str(journals), **clocks}
+    env = {**FAST, POINT_FILE: str(file), **clocks}
     with running_stack(one_process=False, env=env) as stack:
         yield stack
 

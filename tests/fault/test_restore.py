@@ -24,7 +24,6 @@ from meldbrug.common.v1.common_pb2 import (
 )
 from meldbrug.crypto import SecretKeys
 from tests.support.actors import Actors, Case, Hired
-from tests.support.faults import JOURNALS
 from tests.support.recovery import Place, opening, waits_for_lock
 from tests.support.sector import World
 from tests.support.stack import fresh_database
@@ -159,7 +158,7 @@ async def test_a_restore_opens_all_but_what_was_closed_since(
     """I19, I27, I5: also when the restore is killed while it loads and while it closes."""
     lost = Place(world.endpoints.database_url, place.keys, world.stack.settings())
     scenes, kept = await prepared(world)
-    backup, journals = tmp_path / "backup", Path(world.stack.env[JOURNALS])
+    backup, journals = tmp_path / "backup", world.stack.backends.folder.narrowings
     assert await asyncio.to_thread(lost.run, *lost.saving(backup)) == (0, ANY)
     for kind, on in scenes.items():
         await kind(on)

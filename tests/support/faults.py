@@ -35,7 +35,6 @@ M = TypeVar("M", bound=Message)
 T = TypeVar("T")
 
 POINT_FILE = "MELDBRUG_TEST_FAILPOINT_FILE"
-JOURNALS = "MELDBRUG_NARROWINGS_DIR"
 FAST = {**SWITCHES, "MELDBRUG_REFUSAL_FLOOR_MS": "0"}
 """Closed doors answer at once: these tests knock thousands of times."""
 PATIENCE_S = 20.0

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
@@ -33,7 +34,9 @@ from tests.support.seeding import Seeded
 from tests.support.stack import fresh_database
 
 SERVICES = ("directory", "disclosure", "coordination")
-SHORT, DEEP = 200, 1000
+SHORT, DEEP, LARGE = 200, 1000, 20_000
+# Every twentieth deep case is a large one, a hundred thousand events, and timed.
+EACH = 20
 LOOKS = 40
 
 
@@ -52,15 +55,24 @@ async def test_a_restored_database_opens_exactly_what_the_lost_one_opened(
             fresh_database(backends, migrated_template) as lost,
             fresh_database(backends) as empty,
         ):
-            seeded = seeding.seed(lost, SHORT if number >= FRESH_FROM else DEEP)
+            seeded = seeding.seed(lost, size_of(number))
             plan = prepared(folder, empty, policy_engine)
-            closings = await lost_and_backed_up(lost, plan, seeded, Random(number))
-            kills = await brought_back(plan, Random(number))
+            closings, backup_ms = await lost_and_backed_up(lost, plan, seeded, Random(number))
+            kills, restore_ms = await brought_back(plan, Random(number))
             assert await opening(empty) == await opening(lost)
             assert closed(empty) == closed(lost)
             await engine_equals(plan, seeded, Random(number))
             campaign.count(events=seeded.events, closings=closings, kills=kills, cases=1)
+            if seeded.size == LARGE:
+                campaign.count(large=1, backup_ms=backup_ms, restore_ms=restore_ms)
         shutil.rmtree(folder)
+
+
+def size_of(number: int) -> int:
+    """How many reports a case has."""
+    if number >= FRESH_FROM:
+        return SHORT
+    return LARGE if number % EACH == EACH - 1 else DEEP
 
 
 def prepared(folder: Path, empty: str, engine: policy.Engine) -> Plan:
@@ -73,15 +85,17 @@ def prepared(folder: Path, empty: str, engine: policy.Engine) -> Plan:
     return Plan(empty, folder / "backup", journals, keys, engine, TOOLS)
 
 
-async def lost_and_backed_up(lost: str, plan: Plan, seeded: Seeded, random: Random) -> int:
-    """Closes some, backs up, closes more; returns how often."""
+async def lost_and_backed_up(lost: str, plan: Plan, seeded: Seeded, random: Random) -> tuple[int, int]:
+    """Closes some, backs up, closes more; returns how often, and how many ms the backup took."""
     closer = Closer(lost, plan.journals, seeded, random)
     try:
         await closer.reports(0.1)
         await closer.retaken(0.05)
+        began = time.monotonic()
         await asyncio.to_thread(
             dump.backup, lost, plan.backup, SERVICES, SystemClock(), SystemIds(), plan.postgres_bin
         )
+        took_ms = ms_since(began)
         before = await opening(lost)
         await closer.reports(0.3)
         await closer.people()
@@ -89,27 +103,38 @@ async def lost_and_backed_up(lost: str, plan: Plan, seeded: Seeded, random: Rand
         await closer.close()
     # Teeth: the backup alone opens what was closed since.
     assert await opening(lost) < before
-    return closer.closed
+    return closer.closed, took_ms
 
 
-async def brought_back(plan: Plan, random: Random) -> int:
-    """Restores, killed up to twice at some random time; returns how often it was killed in its work."""
+async def brought_back(plan: Plan, random: Random) -> tuple[int, int]:
+    """Restores, killed up to twice at some random time.
+
+    Returns:
+        How often it was killed in its work, and how many ms the restore took that was not.
+    """
     place, kills = Place.of(plan), 0
     for _ in range(random.randint(0, 2)):
+        began = time.monotonic()
         process = place.start(*place.restoring(plan.backup, plan.journals))
         with suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(process.wait, 1 + random.random() * 3)
         process.kill()
         said, _ = await asyncio.to_thread(process.communicate)
         if process.returncode == 0:
-            return kills
+            return kills, ms_since(began)
         assert process.returncode == -signal.SIGKILL, said
         kills += 1
+    began = time.monotonic()
     installation = await asyncio.to_thread(restore.load, plan)
     assert is_restoring(plan.url)
     await restore.finish(plan, installation, SystemIds())
     assert not is_restoring(plan.url)
-    return kills
+    return kills, ms_since(began)
+
+
+def ms_since(began: float) -> int:
+    """Milliseconds since a moment of the monotonic clock."""
+    return round((time.monotonic() - began) * 1000)
 
 
 async def engine_equals(plan: Plan, seeded: Seeded, random: Random) -> None:
