@@ -247,6 +247,18 @@ async def test_an_intake_that_is_not_right_changes_nothing(world: World) -> None
         assert await world.dump(reporter.incident) == before
 
 
+async def test_a_handler_of_another_production_is_refused_though_the_directory_names_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The directory is a peer, not an oracle: what it shows beyond the production counts for nothing."""
+    reporter, sector = await world.reported(world.counsellor), world.sector
+    elsewhere = sector.appoint(sector.participation(new("productions")), common.CAPACITY_COUNSELLOR)
+    monkeypatch.setattr(sector, "circle", lambda _production: sector.participations(sector.participations_))
+
+    assert await reason_of(reporter.call(CHANGE, change(reporter, [elsewhere]))) == "RECIPIENT_MISMATCH"
+    assert (await reporter.call(CHANGE, change(reporter, [world.adviser]))).report.handler_kids
+
+
 async def test_an_excluded_counsellor_does_not_join(world: World) -> None:
     reporter = world.reporter()
     await reporter.submit(world.counsellor, exclusion=reporter.exclusion(world.adviser.staff.subject))
