@@ -194,22 +194,20 @@ class Parties:
     """Sender, recipient and readers of a proposal, as the directory vouches for them now."""
 
     def __init__(self, circle: Circle, row: Row[Any], request: rpc.ProposeNoticeRequest) -> None:
-        require_takes_part(circle, row.participation)
+        if not circle.takes_part(row.participation):
+            # Its handlers handle on, but propose nothing new.
+            raise FailedPrecondition
         self.recipient = circle.participation(request.recipient)
-        _require_reachable(circle, row, self.recipient)
+        _require_reachable(row.production, circle.participation(row.participation), self.recipient)
         self.readers = require_contacts(circle, request.recipient, request.reader_kids)
 
 
-def require_takes_part(circle: Circle, participation: str) -> None:
-    """Refuses a sender whose participation ended: its handlers handle on, but propose nothing new."""
-    if not circle.takes_part(participation):
-        raise FailedPrecondition
-
-
-def _require_reachable(circle: Circle, row: Row[Any], recipient: directory.Participation) -> None:
+def _require_reachable(
+    production: str | None, sender: directory.Participation, recipient: directory.Participation
+) -> None:
     """Holds a recipient to the production; without one the independent point reaches anybody."""
-    same = bool(row.production) and recipient.production == row.production
-    by_independent = not row.production and circle.is_independent(row.participation)
+    same = bool(production) and recipient.production == production
+    by_independent = not production and sender.independent
     if not (same or recipient.independent or by_independent):
         raise InvalidArgument("RECIPIENT_MISMATCH")
 

@@ -66,10 +66,6 @@ class Circle:
             and self._may_act(found)
         )
 
-    def is_independent(self, name: str) -> bool:
-        """Whether the participation is the independent point's."""
-        return name in self._participations and self._participations[name].independent
-
     def holder(self, participation: str, kid: str, capacity: int) -> Holder | None:
         """Who sits there now with this key, vouched for; None when nobody does.
 

@@ -10,7 +10,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sqlalchemy import Row
 
 from meldbrug.common.v1 import common_pb2
-from meldbrug.crypto import PublicKeys
 from meldbrug.crypto.sealing import SealedSection, SectionContext
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.statements.v1 import statements_pb2
@@ -45,11 +44,6 @@ def signed(statement: bytes, signature: bytes) -> common_pb2.Signed:
 def public_keys(row: Row[Any]) -> common_pb2.PublicKeys:
     """The reporter's keys of an incident."""
     return common_pb2.PublicKeys(signing=row.reporter_signing, sealing=row.reporter_sealing)
-
-
-def keys_of(message: common_pb2.PublicKeys) -> PublicKeys:
-    """Keys as the crypto library takes them. Raises KeyMalformed."""
-    return PublicKeys(message.signing, message.sealing)
 
 
 def place(installation: str, header: pb.SectionHeader) -> SectionContext:

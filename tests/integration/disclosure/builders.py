@@ -501,6 +501,22 @@ class Reporter(Caller):
         answer = await self.call("ReporterService/GiveConsent", self.consent(asked, **changed))
         return answer.consent_request
 
+    async def withdraw(self, asked: rpc.ProposeNoticeRequest) -> None:
+        """Takes a yes back."""
+        message = said.Withdrawal(
+            installation=INSTALLATION,
+            incident=self.incident,
+            notice=asked.notice,
+            reporter_kid=self.kid,
+            sequence=next(SEQUENCE),
+        )
+        request = rpc.WithdrawConsentRequest(
+            notice=asked.notice,
+            withdrawal=self.sign(StatementKind.WITHDRAWAL, message),
+            request_id=str(uuid.uuid4()),
+        )
+        await self.call("ReporterService/WithdrawConsent", request)
+
     def refusal(self, notice: str, /, **changed: Any) -> rpc.RefuseConsentRequest:
         values: dict[str, Any] = {
             "installation": INSTALLATION,

@@ -467,6 +467,13 @@ def recorded(
 
 
 RECORD = "HandlerService/RecordDecision"
+OPENING = {"live"}
+
+
+async def relations(world: World, asked: rpc.ProposeNoticeRequest) -> set[str]:
+    """What the policy engine holds of a notice."""
+    held = await world.deps.authz.read(f"notice:{asked.notice.rpartition('/')[2]}")
+    return {one.relation for one in held}
 
 
 async def test_a_newer_decision_that_stands_replaces_the_one_before(world: World) -> None:
@@ -485,6 +492,7 @@ async def test_a_decision_that_no_longer_stands_closes_the_notice(world: World) 
     reporter = await world.reported()
     asked = await world.handler.propose(reporter, world.contacts)
     await reporter.give(asked)
+    assert await relations(world, asked) >= OPENING
 
     answer = await world.handler.call(RECORD, recorded(world.handler, reporter, asked, stands=False))
 
@@ -492,6 +500,7 @@ async def test_a_decision_that_no_longer_stands_closes_the_notice(world: World) 
     assert (await asked_of(reporter, asked.notice)).answer == pb.ConsentRequest.ANSWER_CLOSED
     rows = await world.dump(reporter.incident)
     assert not any(one.kid in wrap for one in world.contacts for wrap in rows["wraps"])
+    assert not await relations(world, asked) & OPENING
     again = recorded(world.handler, reporter, asked)
     assert await reason_of(world.handler.call(RECORD, again)) == "WRONG_STATE"
     assert await reason_of(reporter.give(asked)) == "WRONG_STATE"
@@ -525,6 +534,20 @@ async def test_a_decision_that_is_not_right_changes_nothing(world: World) -> Non
     assert (await deputy.call(RECORD, by(deputy))).state == common.NOTICE_STATE_CONSENT_PENDING
 
 
+async def test_a_closed_notice_takes_no_decision(world: World) -> None:
+    """Its decision still stands; the reporter has withdrawn the consent."""
+    reporter = await world.reported()
+    asked = await world.handler.propose(reporter, world.contacts)
+    await reporter.give(asked)
+    await reporter.withdraw(asked)
+    before = await world.dump(reporter.incident)
+
+    refused = world.handler.call(RECORD, recorded(world.handler, reporter, asked))
+
+    assert await reason_of(refused) == "WRONG_STATE"
+    assert await world.dump(reporter.incident) == before
+
+
 async def test_a_weaker_ground_does_not_keep_the_name_of_the_accused_on_the_table(world: World) -> None:
     reporter, accused = world.reporter(), common.KIND_ACCUSED_IDENTITY
     await reporter.submit(world.counsellor, sections=[reporter.section(accused, [world.counsellor])])
@@ -532,6 +555,8 @@ async def test_a_weaker_ground_does_not_keep_the_name_of_the_accused_on_the_tabl
     asked = world.handler.proposal(reporter, world.contacts, [accused], decision=lawful)
     await world.handler.call(PROPOSE, asked)
 
-    assert await reason_of(world.handler.call(RECORD, recorded(world.handler, reporter, asked))) == (
-        "SECTION_MISMATCH"
-    )
+    for weaker in ({}, {"ground": common.GROUND_VITAL_INTEREST, "reference": "x"}):
+        refused = world.handler.call(RECORD, recorded(world.handler, reporter, asked, **weaker))
+        assert await reason_of(refused) == "SECTION_MISMATCH"
+    as_lawful = recorded(world.handler, reporter, asked, **lawful)
+    assert (await world.handler.call(RECORD, as_lawful)).state == common.NOTICE_STATE_CONSENT_PENDING

@@ -10,10 +10,12 @@ import pytest
 from google.protobuf.message import Message
 
 from meldbrug.common.v1 import common_pb2 as common
+from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import Door
 from services.disclosure.store import tables as t
+from services.disclosure.usecases.views import Page
 from services.kernel.answers import status_of
 from services.kernel.errors import Refusal
 from tests.integration.disclosure.builders import (
@@ -25,6 +27,28 @@ from tests.integration.disclosure.builders import (
 )
 
 R, H = "ReporterService", "HandlerService"
+
+
+@pytest.fixture(autouse=True)
+def frugal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No list reads more than its page and the row that tells of a next one."""
+    cut = Page.cut
+
+    def counted(page: Page, rows: list[Any], key: Any) -> Any:
+        assert len(rows) <= page.size + 1
+        return cut(page, rows, key)
+
+    monkeypatch.setattr(Page, "cut", counted)
+
+
+async def in_one_moment(world: World, reporter: Reporter) -> None:
+    """As if everything had happened at once, so that the second key of a cursor counts."""
+    async with world.deps.database.transaction() as conn:
+        await conn.exec_driver_sql("ALTER TABLE disclosure.acts DISABLE TRIGGER USER")
+        for table in (t.notices, t.acts):
+            mine = table.c.incident == reporter.incident
+            await conn.execute(table.update().where(mine).values(create_time=world.now()))
+        await conn.exec_driver_sql("ALTER TABLE disclosure.acts ENABLE TRIGGER USER")
 
 
 async def pages(
@@ -85,21 +109,19 @@ async def test_a_new_version_replaces_the_one_before_in_the_list(world: World) -
 
 async def test_requests_come_newest_first_without_key_books(world: World) -> None:
     reporter = await world.reported()
-    asked = [(await world.handler.propose(reporter, world.contacts)).notice for _ in range(3)]
+    asked = [(await world.handler.propose(reporter, world.contacts)).notice for _ in range(5)]
 
-    found = await pages(
-        reporter,
-        f"{R}/ListConsentRequests",
-        rpc.ListConsentRequestsRequest,
-        "consent_requests",
-        2,
-        incident=reporter.incident,
-    )
+    async def listed() -> list[list[pb.ConsentRequest]]:
+        make, items = rpc.ListConsentRequestsRequest, "consent_requests"
+        where = {"incident": reporter.incident}
+        return await pages(reporter, f"{R}/ListConsentRequests", make, items, 2, **where)
 
-    shown = [one for page in found for one in page]
-    assert [one.notice for one in shown] == asked[::-1]
-    assert [len(page) for page in found] == [2, 1]
-    assert not any(one.HasField("book") for one in shown)
+    found = await listed()
+    assert [one.notice for page in found for one in page] == asked[::-1]
+    assert [len(page) for page in found] == [2, 2, 1]
+    assert not any(one.HasField("book") for page in found for one in page)
+    await in_one_moment(world, reporter)
+    assert sorted(one.notice for page in await listed() for one in page) == sorted(asked)
 
 
 async def test_one_request_comes_with_what_vouches_for_everyone_in_it(world: World) -> None:
@@ -119,21 +141,22 @@ async def test_the_history_holds_each_act_as_it_was_signed(world: World) -> None
     refusal, consent = reporter.refusal(asked.notice), reporter.consent(asked)
     await reporter.call(f"{R}/RefuseConsent", refusal)
     await reporter.call(f"{R}/GiveConsent", consent)
+    await reporter.withdraw(asked)
 
-    found = await pages(
-        reporter,
-        f"{R}/ListConsentEvents",
-        rpc.ListConsentEventsRequest,
-        "events",
-        1,
-        incident=reporter.incident,
-    )
+    async def listed() -> list[pb.ConsentEvent]:
+        make, where = rpc.ListConsentEventsRequest, {"incident": reporter.incident}
+        found = await pages(reporter, f"{R}/ListConsentEvents", make, "events", 1, **where)
+        return [one for page in found for one in page]
 
-    given, refused = [one for page in found for one in page]
+    withdrawn, given, refused = await listed()
+    assert (withdrawn.notice, withdrawn.HasField("withdrawal")) == (asked.notice, True)
+    assert given.create_time.ToNanoseconds() > refused.create_time.ToNanoseconds() > 0
     assert (given.notice, given.consent) == (asked.notice, consent.consent)
     assert (refused.notice, refused.refusal) == (asked.notice, refusal.refusal)
     assert not refused.HasField("consent")
     assert not given.HasField("refusal")
+    await in_one_moment(world, reporter)
+    assert [one.notice for one in await listed()] == [asked.notice] * 3
 
 
 async def release(world: World, reporter: Reporter, number: int) -> None:
@@ -218,6 +241,24 @@ async def test_the_circle_shows_who_can_be_chosen(world: World) -> None:
         world.point,
     }
     assert answer.handlers == world.sector.book_
+
+
+async def test_without_a_production_the_directory_is_asked_for_none(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which it knows as the independent point alone."""
+    reporter, asked, circle = world.reporter(), list[str](), world.sector.circle
+    await reporter.submit(world.adviser, intake=reporter.intake([world.adviser], production=""))
+
+    async def recorded(production: str) -> directory.Circle:
+        asked.append(production)
+        return await circle(production)
+
+    monkeypatch.setattr(world.sector, "circle", recorded)
+    answer = await reporter.call(f"{R}/GetCircle", rpc.GetCircleRequest(incident=reporter.incident))
+
+    assert asked == [""]
+    assert {one.name for one in answer.circle.participations} == {world.point}
 
 
 async def test_a_handler_sees_the_report_and_whom_to_seal_to(world: World) -> None:
