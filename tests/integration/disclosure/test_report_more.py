@@ -9,8 +9,10 @@ import pytest
 
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto.sealing import SectionContext, wrap_key
+from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
+from services.disclosure.store import tables as t
 from tests.integration.disclosure.builders import (
     INSTALLATION,
     Member,
@@ -60,12 +62,13 @@ async def test_a_handler_answers_the_reporter(world: World) -> None:
     reporter, handler = await world.reported(), world.handler
     readers = [reporter.keys.public, handler.staff.public]
 
-    answer = await handler.call(
-        "HandlerService/PutSection", put_by_handler(handler.section(reporter, MESSAGE, readers))
-    )
+    request = put_by_handler(handler.section(reporter, MESSAGE, readers))
+
+    answer = await handler.call("HandlerService/PutSection", request)
 
     assert answer.section.author_kid == handler.kid
     assert answer.section.name in await listed_by_reporter(reporter)
+    assert await handler.call("HandlerService/PutSection", request) == answer
 
 
 async def test_a_note_among_handlers_is_not_in_the_reporters_list(world: World) -> None:
@@ -257,6 +260,34 @@ async def test_a_handler_of_another_production_is_refused_though_the_directory_n
 
     assert await reason_of(reporter.call(CHANGE, change(reporter, [elsewhere]))) == "RECIPIENT_MISMATCH"
     assert (await reporter.call(CHANGE, change(reporter, [world.adviser]))).report.handler_kids
+
+
+async def test_without_a_production_the_intake_changes_within_the_independent_point(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reporter, sector, asked = world.reporter(), world.sector, list[str]()
+    second, circle = sector.appoint(world.point, common.CAPACITY_COUNSELLOR), sector.circle
+    await reporter.submit(world.adviser, intake=reporter.intake([world.adviser], production=""))
+
+    async def recorded(production: str) -> directory.Circle:
+        asked.append(production)
+        return await circle(production)
+
+    monkeypatch.setattr(sector, "circle", recorded)
+    answer = await reporter.call(CHANGE, change(reporter, [second], production=""))
+
+    assert (list(answer.report.handler_kids), asked) == ([second.kid], [""])
+
+
+async def test_the_intake_of_a_withdrawn_report_stays_closed(world: World) -> None:
+    reporter = await world.reported()
+    async with world.deps.database.transaction() as conn:
+        mine = t.incidents.c.name == reporter.incident
+        await conn.execute(t.incidents.update().where(mine).values(withdrawn=True))
+    before = await world.dump(reporter.incident)
+
+    assert await reason_of(reporter.call(CHANGE, change(reporter, [world.adviser]))) == "WRONG_STATE"
+    assert await world.dump(reporter.incident) == before
 
 
 async def test_an_excluded_counsellor_does_not_join(world: World) -> None:

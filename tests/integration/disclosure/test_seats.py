@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -37,6 +38,7 @@ from tests.integration.disclosure.scene import (
     request_id,
 )
 
+WAITS_S = 0.2
 ROOT = SecretKeys(b"r" * 32, b"r" * 32)
 Follow = Callable[[Person], Person]
 
@@ -178,8 +180,38 @@ async def test_a_seat_is_listed_with_its_wraps(
     for ref, wrap in zip(seat.sections, seat.wraps, strict=True):
         (row,) = await scene.all(t.wraps, section=ref.section, reader_kid=reader.kid)
         (section,) = await scene.all(t.sections, name=ref.section)
-        assert (wrap.section, wrap.reader_kid, wrap.wrap) == (ref.section, reader.kid, row.wrap)
+        assert (wrap.section, wrap.version, wrap.reader_kid) == (ref.section, ref.version, reader.kid)
+        assert (wrap.wrap, wrap.version) == (row.wrap, section.version)
         assert (ref.digest, ref.commitment, ref.kind) == (section.digest, section.commitment, section.kind)
+
+
+@pytest.mark.parametrize(("page_size", "count"), [(0, successors.SEATS_PAGE), (3, 3), (100, 4)])
+async def test_a_page_of_seats_has_a_bound(
+    scene: Scene, reader: Person, notice: Notice, follow: Follow, page_size: int, count: int
+) -> None:
+    for _ in range(successors.SEATS_PAGE):
+        await scene.notice([reader])
+
+    assert len(await listed(scene, reader, follow(reader).kid, page_size=page_size)) == count
+
+
+async def test_a_hand_over_waits_its_turn_and_sends_openings_back(
+    scene: Scene, reader: Person, notice: Notice, follow: Follow
+) -> None:
+    """An opening that began before it must not answer with wraps of a key that is given up."""
+    following = follow(reader)
+    (seat,) = await listed(scene, reader, following.kid)
+    (before,) = await scene.all(t.incidents, name=scene.incident)
+    async with scene.database.transaction(Lock(scene.incident)):
+        handing_over = asyncio.ensure_future(
+            rewrap(scene, reader, handing(scene, seat, reader, following.kid))
+        )
+        await asyncio.sleep(WAITS_S)
+        assert not handing_over.done()
+    await handing_over
+
+    (after,) = await scene.all(t.incidents, name=scene.incident)
+    assert (after.version, after.epoch) == (before.version + 1, before.epoch + 1)
 
 
 async def test_nobody_elses_seats_are_listed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -44,11 +45,11 @@ def frugal(monkeypatch: pytest.MonkeyPatch) -> None:
 async def in_one_moment(world: World, reporter: Reporter) -> None:
     """As if everything had happened at once, so that the second key of a cursor counts."""
     async with world.deps.database.transaction() as conn:
-        await conn.exec_driver_sql("ALTER TABLE disclosure.acts DISABLE TRIGGER USER")
-        for table in (t.notices, t.acts):
+        for table in (t.notices, t.acts, t.sections):
             mine = table.c.incident == reporter.incident
+            await conn.exec_driver_sql(f"ALTER TABLE {table.fullname} DISABLE TRIGGER USER")
             await conn.execute(table.update().where(mine).values(create_time=world.now()))
-        await conn.exec_driver_sql("ALTER TABLE disclosure.acts ENABLE TRIGGER USER")
+            await conn.exec_driver_sql(f"ALTER TABLE {table.fullname} ENABLE TRIGGER USER")
 
 
 async def pages(
@@ -75,23 +76,27 @@ async def test_sections_come_oldest_first_each_once_whatever_the_page(world: Wor
     reporter = await world.reported()
     written = [await put_message(world, reporter) for _ in range(2)]
 
-    mine = await pages(
-        reporter, f"{R}/ListSections", rpc.ListSectionsRequest, "sections", size, incident=reporter.incident
-    )
-    theirs = await pages(
-        world.handler,
-        f"{H}/ListSections",
-        rpc.HandlerServiceListSectionsRequest,
-        "sections",
-        size,
-        incident=reporter.incident,
-    )
+    async def listed() -> tuple[list[list[str]], list[list[str]]]:
+        where = {"incident": reporter.incident}
+        mine = await pages(reporter, f"{R}/ListSections", rpc.ListSectionsRequest, "sections", size, **where)
+        make = rpc.HandlerServiceListSectionsRequest
+        theirs = await pages(world.handler, f"{H}/ListSections", make, "sections", size, **where)
+        return named(mine), named(theirs)
 
-    names = [one.name for page in mine for one in page]
+    mine, theirs = await listed()
+    names = [*chain(*mine)]
     assert names[3:] == written
     assert len(set(names)) == 5
-    assert [one.name for page in theirs for one in page] == names
+    assert theirs == mine
     assert all(len(page) == size for page in mine[:-1])
+    await in_one_moment(world, reporter)
+    for whole in await listed():
+        assert [*chain(*whole)] == sorted(names)
+
+
+def named(found: list[list[Any]]) -> list[list[str]]:
+    """Names of sections, page by page."""
+    return [[one.name for one in page] for page in found]
 
 
 async def test_a_new_version_replaces_the_one_before_in_the_list(world: World) -> None:
@@ -159,7 +164,7 @@ async def test_the_history_holds_each_act_as_it_was_signed(world: World) -> None
     assert [one.notice for one in await listed()] == [asked.notice] * 3
 
 
-async def release(world: World, reporter: Reporter, number: int) -> None:
+async def release(world: World, reporter: Reporter, number: int, **more: object) -> None:
     async with world.deps.database.transaction() as conn:
         await conn.execute(
             t.releases.insert().values(
@@ -174,14 +179,17 @@ async def release(world: World, reporter: Reporter, number: int) -> None:
                 request_id=f"{reporter.incident} {number}",
                 # Two in the same moment, so that the second key of the cursor counts.
                 create_time=world.now().replace(minute=number // 2, second=0, microsecond=0),
+                **more,
             )
         )
 
 
 async def test_openings_come_newest_first_with_what_vouches_for_the_openers(world: World) -> None:
     reporter = await world.reported()
+    asked = await world.handler.propose(reporter, world.contacts)
     for number in range(5):
         await release(world, reporter, number)
+    await release(world, reporter, 6, notice=asked.notice, purpose=common.PURPOSE_INFORM)
 
     found = await pages(
         reporter, f"{R}/ListOpenings", rpc.ListOpeningsRequest, "openings", 2, incident=reporter.incident
@@ -189,11 +197,19 @@ async def test_openings_come_newest_first_with_what_vouches_for_the_openers(worl
     whole = await reporter.call(f"{R}/ListOpenings", rpc.ListOpeningsRequest(incident=reporter.incident))
 
     assert [one for page in found for one in page] == list(whole.openings)
-    assert [one.create_time.ToDatetime().minute for one in whole.openings] == [2, 1, 1, 0, 0]
+    assert [one.create_time.ToDatetime().minute for one in whole.openings] == [3, 2, 1, 1, 0, 0]
     assert whole.book == world.sector.book_
-    opening = whole.openings[0]
-    assert (opening.capacity, opening.subject) == (Door.HANDLER, world.counsellor.staff.subject)
-    assert (opening.notice, opening.purpose) == ("", common.PURPOSE_UNSPECIFIED)
+    of_notice, opening = whole.openings[:2]
+    assert (of_notice.notice, of_notice.purpose) == (asked.notice, common.PURPOSE_INFORM)
+    assert opening == pb.Opening(
+        capacity=Door.HANDLER,
+        subject=world.counsellor.staff.subject,
+        kid=world.counsellor.kid,
+        participation=world.lead,
+        sections=[reporter.headers[common.KIND_ACCOUNT].name],
+        kinds=[common.KIND_ACCOUNT],
+        create_time=opening.create_time,
+    )
 
 
 async def test_the_reporters_own_openings_ask_nobody_to_vouch(world: World) -> None:
@@ -208,7 +224,8 @@ async def test_the_reporters_own_openings_ask_nobody_to_vouch(world: World) -> N
 
     assert [one.header.name for one in opened.sections] == [account]
     assert not opened.book.keys
-    assert [one.capacity for one in listed.openings] == [Door.REPORTER]
+    (mine,) = listed.openings
+    assert (mine.capacity, mine.subject, mine.participation) == (Door.REPORTER, "", "")
     assert not listed.book.keys
 
 
@@ -269,11 +286,32 @@ async def test_a_handler_sees_the_report_and_whom_to_seal_to(world: World) -> No
         f"{H}/GetReport", rpc.HandlerServiceGetReportRequest(incident=reporter.incident)
     )
 
-    assert answer.report.reporter_keys.signing == reporter.keys.public.signing
-    assert answer.report.reporter_keys.sealing == reporter.keys.public.sealing
-    assert list(answer.report.handler_kids) == [world.counsellor.kid]
-    report = (await reporter.call(f"{R}/GetReport", rpc.GetReportRequest())).report
-    assert answer.report.intake == report.intake
+    keys, report = (
+        reporter.keys.public,
+        (await reporter.call(f"{R}/GetReport", rpc.GetReportRequest())).report,
+    )
+    assert answer.report == pb.HandledReport(
+        name=reporter.incident,
+        production=world.production,
+        intake=report.intake,
+        reporter_keys=common.PublicKeys(signing=keys.signing, sealing=keys.sealing),
+        categories=[common.CATEGORY_BULLYING],
+        language=common.LANGUAGE_NL,
+        create_time=report.create_time,
+        handler_kids=[world.counsellor.kid],
+    )
+    assert report.create_time.seconds
+
+
+async def test_a_handler_at_the_independent_point_sees_that_there_is_no_production(world: World) -> None:
+    reporter = world.reporter()
+    await reporter.submit(world.adviser, intake=reporter.intake([world.adviser], production=""))
+
+    answer = await world.member(world.adviser).call(
+        f"{H}/GetReport", rpc.HandlerServiceGetReportRequest(incident=reporter.incident)
+    )
+
+    assert (answer.report.name, answer.report.production) == (reporter.incident, "")
 
 
 @pytest.mark.parametrize("language", [common.LANGUAGE_NL, common.LANGUAGE_EN])
