@@ -36,7 +36,7 @@ async def test_the_reporter_is_asked_and_nothing_is_shared(world: World) -> None
         notice=request.notice, state=common.NOTICE_STATE_CONSENT_PENDING
     )
     asked = await asked_of(reporter, request.notice)
-    assert asked.answer == pb.ConsentRequest.ANSWER_NONE
+    assert (asked.answer, asked.HasField("consent")) == (pb.ConsentRequest.ANSWER_NONE, False)
     assert asked.recipient == world.co
     assert list(asked.reader_kids) == [one.kid for one in world.contacts]
     assert list(asked.sections) == list(request.sections)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.store import tables as t
+from services.kernel.db import Lock
 from tests.integration.disclosure.builders import (
     INSTALLATION,
     Member,
@@ -24,6 +26,7 @@ from tests.integration.disclosure.builders import (
     wrap_message,
 )
 
+WAITS_S = 0.2
 MESSAGE, NOTE = common.KIND_MESSAGE, common.KIND_INTERNAL_NOTE
 
 
@@ -277,6 +280,20 @@ async def test_without_a_production_the_intake_changes_within_the_independent_po
     answer = await reporter.call(CHANGE, change(reporter, [second], production=""))
 
     assert (list(answer.report.handler_kids), asked) == ([second.kid], [""])
+
+
+async def test_the_same_change_twice_at_once_waits_its_turn_and_is_one(world: World) -> None:
+    """I12: whoever changes the incident goes first, and the second one is answered as the first."""
+    reporter = await world.reported()
+    request = change(reporter, [world.adviser])
+    async with world.deps.database.transaction(Lock(reporter.incident)):
+        changing = asyncio.gather(*(reporter.call(CHANGE, request) for _ in range(2)))
+        await asyncio.sleep(WAITS_S)
+        assert not changing.done()
+    first, second = await changing
+
+    assert first == second
+    assert list(first.report.handler_kids) == [world.adviser.kid]
 
 
 async def test_the_intake_of_a_withdrawn_report_stays_closed(world: World) -> None:
