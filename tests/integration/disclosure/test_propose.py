@@ -10,6 +10,7 @@ import pytest
 
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys
+from meldbrug.crypto.statements import StatementKind
 from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
@@ -467,7 +468,6 @@ def recorded(
 
 
 RECORD = "HandlerService/RecordDecision"
-OPENING = {"live"}
 
 
 async def relations(world: World, asked: rpc.ProposeNoticeRequest) -> set[str]:
@@ -486,13 +486,30 @@ async def test_a_newer_decision_that_stands_replaces_the_one_before(world: World
     assert answer.state == common.NOTICE_STATE_CONSENT_PENDING
     assert (await asked_of(reporter, asked.notice)).decision == request.decision
     assert await world.handler.call(RECORD, request) == answer
+    async with world.deps.database.transaction() as conn:
+        mine = (t.acts.c.incident == reporter.incident) & (t.acts.c.kind == StatementKind.DECISION)
+        kept = (await conn.execute(t.acts.select().where(mine).order_by(t.acts.c.id))).all()
+    assert [(row.notice, row.statement) for row in kept] == [
+        (asked.notice, one.decision.statement) for one in (asked, request)
+    ]
+
+
+async def test_a_decision_that_stands_takes_nothing_from_who_reads(world: World) -> None:
+    reporter = await world.reported()
+    asked = await world.handler.propose(reporter, world.contacts)
+    await reporter.give(asked)
+    before = await relations(world, asked)
+
+    await world.handler.call(RECORD, recorded(world.handler, reporter, asked))
+
+    assert await relations(world, asked) == before >= {"live", "reader"}
 
 
 async def test_a_decision_that_no_longer_stands_closes_the_notice(world: World) -> None:
     reporter = await world.reported()
     asked = await world.handler.propose(reporter, world.contacts)
     await reporter.give(asked)
-    assert await relations(world, asked) >= OPENING
+    assert "live" in await relations(world, asked)
 
     answer = await world.handler.call(RECORD, recorded(world.handler, reporter, asked, stands=False))
 
@@ -500,7 +517,7 @@ async def test_a_decision_that_no_longer_stands_closes_the_notice(world: World) 
     assert (await asked_of(reporter, asked.notice)).answer == pb.ConsentRequest.ANSWER_CLOSED
     rows = await world.dump(reporter.incident)
     assert not any(one.kid in wrap for one in world.contacts for wrap in rows["wraps"])
-    assert not await relations(world, asked) & OPENING
+    assert await relations(world, asked) == set()
     again = recorded(world.handler, reporter, asked)
     assert await reason_of(world.handler.call(RECORD, again)) == "WRONG_STATE"
     assert await reason_of(reporter.give(asked)) == "WRONG_STATE"
