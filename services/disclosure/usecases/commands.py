@@ -109,7 +109,7 @@ async def command(
             call.method,
             request.request_id,
             call.body_sha256,
-            result.SerializeToString(deterministic=True),
+            result.SerializeToString(),
         )
         return result
 

@@ -77,7 +77,7 @@ class Reporting:
             )
         await self._deps.closing.changed(conn, incident)
         answer = rpc.SubmitReportResponse(report=await views.report(conn, incident))
-        given = answer.SerializeToString(deterministic=True)
+        given = answer.SerializeToString()
         await remember(conn, call.actor.principal, call.method, request.request_id, call.body_sha256, given)
         return answer
 

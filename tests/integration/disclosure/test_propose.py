@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,8 +17,10 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import MAX_NOTICES
 from services.disclosure.store import tables as t
+from services.kernel.db import Lock
 from tests.integration.disclosure.builders import Member, Reporter, World, new, reason_of, stamp
 
+WAITS_S = 0.2
 PROPOSE = "HandlerService/ProposeNotice"
 SUMMARY, CONTEXT = common.KIND_SUMMARY, common.KIND_CONTEXT
 
@@ -61,6 +64,18 @@ async def test_the_same_proposal_twice_is_one_and_another_body_is_refused(world:
     request.purposes.pop()
     assert await reason_of(handler.call(PROPOSE, request)) == "REQUEST_ID_REUSED"
     assert await world.dump(reporter.incident) == before
+
+
+async def test_a_proposal_waits_its_turn(world: World) -> None:
+    """A handler's commands go one after another with all that changes the incident."""
+    reporter, handler = await world.reported(), world.handler
+    async with world.deps.database.transaction(Lock(reporter.incident)):
+        proposing = asyncio.ensure_future(handler.propose(reporter, world.contacts))
+        await asyncio.sleep(WAITS_S)
+        assert not proposing.done()
+    asked = await proposing
+
+    assert (await asked_of(reporter, asked.notice)).recipient == world.co
 
 
 async def test_a_notice_id_that_is_taken_is_refused_like_anything_absent(world: World) -> None:

@@ -19,6 +19,7 @@ from services.disclosure.store import tables as t
 from services.kernel.db import Lock
 from tests.integration.disclosure.builders import Reporter, World, new, reason_of, sealed
 
+WAITS_S = 0.2
 SUBMIT = "ReporterService/SubmitReport"
 Change = Callable[[World, Reporter, rpc.SubmitReportRequest], Any]
 
@@ -57,6 +58,20 @@ async def test_the_same_report_twice_is_one(world: World) -> None:
 
     assert await reporter.call(SUBMIT, request) == first
     assert await world.dump(reporter.incident) == before
+
+
+async def test_the_same_report_twice_at_once_waits_its_turn_and_is_one(world: World) -> None:
+    """I12: a phone that sends again before the first answer came."""
+    reporter = world.reporter()
+    request = reporter.submission([world.counsellor])
+    async with world.deps.database.transaction(Lock(f"report/{reporter.kid}")):
+        sending = asyncio.gather(*(reporter.call(SUBMIT, request) for _ in range(2)))
+        await asyncio.sleep(WAITS_S)
+        assert not sending.done()
+    first, second = await sending
+
+    assert first == second
+    assert len((await world.dump(reporter.incident))["incidents"]) == 1
 
 
 async def test_a_report_that_is_in_stays_in_when_its_handler_left_since(world: World) -> None:
