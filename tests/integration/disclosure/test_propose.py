@@ -66,16 +66,18 @@ async def test_the_same_proposal_twice_is_one_and_another_body_is_refused(world:
     assert await world.dump(reporter.incident) == before
 
 
-async def test_a_proposal_waits_its_turn(world: World) -> None:
-    """A handler's commands go one after another with all that changes the incident."""
+async def test_the_same_proposal_twice_at_once_waits_its_turn_and_is_one(world: World) -> None:
+    """A handler's commands go one after another with all that changes the incident (I12)."""
     reporter, handler = await world.reported(), world.handler
+    request = handler.proposal(reporter, world.contacts)
     async with world.deps.database.transaction(Lock(reporter.incident)):
-        proposing = asyncio.ensure_future(handler.propose(reporter, world.contacts))
+        proposing = asyncio.gather(*(handler.call(PROPOSE, request) for _ in range(2)))
         await asyncio.sleep(WAITS_S)
         assert not proposing.done()
-    asked = await proposing
+    first, second = await proposing
 
-    assert (await asked_of(reporter, asked.notice)).recipient == world.co
+    assert first == second
+    assert len((await world.dump(reporter.incident))["notices"]) == 1
 
 
 async def test_a_notice_id_that_is_taken_is_refused_like_anything_absent(world: World) -> None:
@@ -362,6 +364,17 @@ async def test_the_independent_point_is_a_recipient_in_any_production(world: Wor
     request = await world.handler.propose(reporter, [contact])
 
     assert (await asked_of(reporter, request.notice)).recipient == world.point
+
+
+async def test_within_a_production_the_independent_point_reaches_no_further_than_others(world: World) -> None:
+    reporter, adviser = await world.reported(world.adviser), world.member(world.adviser)
+    foreign = world.sector.participation(new("productions"))
+    contact = world.sector.appoint(foreign, common.CAPACITY_SAFETY_CONTACT)
+
+    refused = adviser.call(PROPOSE, adviser.proposal(reporter, [contact]))
+
+    assert await reason_of(refused) == "RECIPIENT_MISMATCH"
+    assert (await adviser.propose(reporter, world.contacts)).notice
 
 
 async def test_without_a_production_the_independent_point_proposes_to_anybody(world: World) -> None:
