@@ -35,6 +35,7 @@ async def test_a_report_is_answered_as_its_reporter_sees_it(world: World) -> Non
     assert report.name == reporter.incident
     assert report.production == world.production
     assert report.state == common.INCIDENT_STATE_RECEIVED
+    assert (list(report.categories), report.language) == ([common.CATEGORY_BULLYING], common.LANGUAGE_NL)
     assert report.intake == request.intake
     assert list(report.exclusions) == [request.exclusion]
     assert sorted(report.handler_kids) == sorted([world.counsellor.kid, world.deputy.kid])
