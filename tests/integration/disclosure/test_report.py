@@ -381,6 +381,16 @@ async def test_a_report_that_cannot_wait_long_enough_is_told_when_to_come_back(w
     assert (await reporter.call(SUBMIT, request)).report.name == reporter.incident
 
 
+async def test_one_productions_crowd_keeps_no_other_waiting(world: World) -> None:
+    limited, elsewhere = world.slowed(per_s=0.01, burst=1), new("productions")
+    await limited.reporter().submit(limited.counsellor)
+    place = world.sector.participation(elsewhere)
+    counsellor, reporter = world.sector.appoint(place, common.CAPACITY_COUNSELLOR), limited.reporter()
+    intake = reporter.intake([counsellor], production=elsewhere)
+
+    assert (await reporter.submit(counsellor, intake=intake)).name == reporter.incident
+
+
 async def test_reporting_needs_no_policy_engine(world: World) -> None:
     """Issue 3, section 7: reporters report while OpenFGA is down; the job brings it up to date."""
     reporter = world.without_policy().reporter()
