@@ -21,8 +21,7 @@ TOO_LATE_S, IN_TIME_S = 0.25, 0.05
 @asynccontextmanager
 async def behind_proxy(world: World) -> AsyncIterator[Proxy]:
     """Disclosure asks the engine through a proxy; as it was afterwards."""
-    host, _, port = world.endpoints.openfga_grpc_address.rpartition(":")
-    async with proxied(host, int(port)) as proxy:
+    async with proxied(world.endpoints.openfga_grpc_address) as proxy:
         await restart(world.stack, "disclosure", MELDBRUG_OPENFGA__ADDRESS=f"127.0.0.1:{proxy.port}")
         try:
             yield proxy

@@ -26,6 +26,7 @@ from services.kernel.db import Database
 from services.kernel.jobs import Jobs
 from services.kernel.key_ring import KeyState, KnownKey
 from services.kernel.openfga.adapter import Probe
+from services.kernel.peers import Peers
 from services.kernel.rpc import Call, Kernel, Service
 
 HERE = Path(__file__).parent
@@ -57,6 +58,7 @@ EchoResponse: Any = message_factory.GetMessageClass(
     descriptor_pool.Default().FindMessageTypeByName(f"{PACKAGE}.EchoResponse")
 )
 
+PEER_ECHO = f"/{PACKAGE}.PeerService/Echo"
 Behaviour = Callable[[Any, Call], Awaitable[None]]
 
 
@@ -72,6 +74,12 @@ class Behaviours:
         if request.behaviour:
             await self.by_name[request.behaviour](request, call)
         return EchoResponse(text=request.text, subject=call.actor.subject, request_id=call.request_id)
+
+
+async def ask_peer(peers: Peers, behaviour: str = "", *, budget_s: float = 2.0, attempts: int = 1) -> Any:
+    """Asks `beta` to say hello, as another service does."""
+    request, beta = EchoRequest(behaviour=behaviour, text="hello"), peers.peer("beta")
+    return await beta.call(PEER_ECHO, request, EchoResponse, budget_s=budget_s, attempts=attempts)
 
 
 class Echo:

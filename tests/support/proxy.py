@@ -87,9 +87,10 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxied(host: str, port: int) -> AsyncIterator[Proxy]:
+async def proxied(address: str) -> AsyncIterator[Proxy]:
     """Yields a proxy in front of `host:port`."""
-    proxy = Proxy(host, port)
+    host, _, port = address.rpartition(":")
+    proxy = Proxy(host, int(port))
     server = await asyncio.start_server(proxy.accept, "127.0.0.1", 0)
     proxy.port = server.sockets[0].getsockname()[1]
     try:

@@ -34,7 +34,6 @@ async def running(backends: Backends, tmp_path_factory: pytest.TempPathFactory) 
     policy = OpenFGA(engine.grpc_address, store, model, probe=PROBE, token=engine.token, timeout_s=2.0)
     await policy.write([PROBE.tuple])
     server, address = await peers.serve()
-    host, _, port = engine.grpc_address.rpartition(":")
     openfga = {
         "store_id": store,
         "model_id": model,
@@ -48,9 +47,9 @@ async def running(backends: Backends, tmp_path_factory: pytest.TempPathFactory) 
         patch.setenv("MELDBRUG_COORDINATION_TITLES_EVERY_S", "3600")
         database = Database(url, "coordination", app_name="test", clock_offset_enabled=True)
         async with (
-            proxied(host, int(port)) as proxy,
+            proxied(engine.grpc_address) as proxy,
             Process(
-                settings(folder, url, openfga | {"address": f"{host}:{proxy.port}"}, address),
+                settings(folder, url, openfga | {"address": f"127.0.0.1:{proxy.port}"}, address),
                 {"coordination": build},
             ) as process,
             grpc.aio.insecure_channel(process.address) as channel,

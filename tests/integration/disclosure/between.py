@@ -1,16 +1,32 @@
-"""What happens between a check of the policy and the transaction that acts on it."""
+"""What happens between a check of the policy and the transaction that acts on it, and while calls wait."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
 from services.kernel.authz import Authz, Context, PolicyTuple
-from services.kernel.db import Lock
+from services.kernel.db import Database, Lock
 from services.kernel.errors import Unavailable
 from tests.integration.disclosure.scene import Scene
+
+WAITS_S = 0.3
+
+
+@asynccontextmanager
+async def held_up(
+    database: Database, lock: str, *calls: Awaitable[Any]
+) -> AsyncIterator[Awaitable[list[Any]]]:
+    """Makes calls while somebody holds the lock, sees that they wait, and gives what they will answer."""
+    async with database.transaction(Lock(lock)):
+        waiting = asyncio.gather(*calls)
+        await asyncio.sleep(WAITS_S)
+        assert not waiting.done()
+        yield waiting
 
 
 class Between(Authz):

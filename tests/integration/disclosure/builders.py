@@ -129,7 +129,7 @@ class FakeDirectory:
         self.participations_: dict[str, directory.Participation] = {}
         self.contacts: list[directory.Contact] = []
         self.tuples: list[PolicyTuple] = []
-        self.asked = 0
+        self.asked, self.circles = 0, list[str]()
         self.enrol(Staff("organisations/" + "s" * 26, "Secretariaat", admin=True, keys=ROOT), by=ROOT)
 
     def enrol(self, staff: Staff, by: SecretKeys) -> Staff:
@@ -222,6 +222,7 @@ class FakeDirectory:
     # What the service asks.
 
     async def circle(self, production: str) -> directory.Circle:
+        self.circles.append(production)
         return self._circle(
             one
             for one in self.participations_.values()
@@ -557,6 +558,12 @@ class World:
     async def end(self, target: str) -> None:
         async with self.deps.database.transaction() as conn:
             await conn.execute(t.ended.insert().values(target=target, create_time=self.now()))
+
+    async def withdrawn(self, reporter: Reporter) -> None:
+        """As if the whole report had been taken back, with nothing closed yet."""
+        async with self.deps.database.transaction() as conn:
+            mine = t.incidents.c.name == reporter.incident
+            await conn.execute(t.incidents.update().where(mine).values(withdrawn=True))
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +21,8 @@ from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import ConsentState
 from services.disclosure.store import tables as t
 from services.disclosure.usecases.consent import _require_answerable
-from services.kernel.db import Lock
 from services.kernel.errors import FailedPrecondition
+from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.builders import (
     INSTALLATION,
     Reporter,
@@ -37,7 +36,6 @@ from tests.integration.disclosure.builders import (
 GIVE, REFUSE = "ReporterService/GiveConsent", "ReporterService/RefuseConsent"
 SUMMARY, CONTEXT, ACCOUNT = common.KIND_SUMMARY, common.KIND_CONTEXT, common.KIND_ACCOUNT
 Ask = rpc.ProposeNoticeRequest
-WAITS_S = 0.3
 
 
 @dataclass
@@ -356,10 +354,8 @@ async def test_a_reader_ended_here_is_refused_whatever_the_directory_says(asked:
 async def test_the_same_yes_twice_at_once_waits_its_turn_and_is_one(asked: Asked) -> None:
     """I12: whoever changes the incident goes first, and the second one is answered as the first."""
     request = asked.reporter.consent(asked.request)
-    async with asked.world.deps.database.transaction(Lock(asked.reporter.incident)):
-        giving = asyncio.gather(*(asked.reporter.call(GIVE, request) for _ in range(2)))
-        await asyncio.sleep(WAITS_S)
-        assert not giving.done()
+    twice = [asked.reporter.call(GIVE, request) for _ in range(2)]
+    async with held_up(asked.world.deps.database, asked.reporter.incident, *twice) as giving:
         assert not await asked.rows("consents")
     first, second = await giving
 

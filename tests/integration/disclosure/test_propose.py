@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -17,10 +16,9 @@ from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import MAX_NOTICES
 from services.disclosure.store import tables as t
-from services.kernel.db import Lock
+from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.builders import Member, Reporter, World, new, reason_of, stamp
 
-WAITS_S = 0.2
 PROPOSE = "HandlerService/ProposeNotice"
 SUMMARY, CONTEXT = common.KIND_SUMMARY, common.KIND_CONTEXT
 
@@ -70,10 +68,9 @@ async def test_the_same_proposal_twice_at_once_waits_its_turn_and_is_one(world: 
     """A handler's commands go one after another with all that changes the incident (I12)."""
     reporter, handler = await world.reported(), world.handler
     request = handler.proposal(reporter, world.contacts)
-    async with world.deps.database.transaction(Lock(reporter.incident)):
-        proposing = asyncio.gather(*(handler.call(PROPOSE, request) for _ in range(2)))
-        await asyncio.sleep(WAITS_S)
-        assert not proposing.done()
+    twice = [handler.call(PROPOSE, request) for _ in range(2)]
+    async with held_up(world.deps.database, reporter.incident, *twice) as proposing:
+        assert not (await world.dump(reporter.incident))["notices"]
     first, second = await proposing
 
     assert first == second

@@ -17,9 +17,9 @@ from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as said
 from services.disclosure.store import tables as t
 from services.kernel.db import Lock
+from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.builders import Reporter, World, new, reason_of, sealed
 
-WAITS_S = 0.2
 SUBMIT = "ReporterService/SubmitReport"
 Change = Callable[[World, Reporter, rpc.SubmitReportRequest], Any]
 
@@ -65,10 +65,9 @@ async def test_the_same_report_twice_at_once_waits_its_turn_and_is_one(world: Wo
     """I12: a phone that sends again before the first answer came."""
     reporter = world.reporter()
     request = reporter.submission([world.counsellor])
-    async with world.deps.database.transaction(Lock(f"report/{reporter.kid}")):
-        sending = asyncio.gather(*(reporter.call(SUBMIT, request) for _ in range(2)))
-        await asyncio.sleep(WAITS_S)
-        assert not sending.done()
+    twice = [reporter.call(SUBMIT, request) for _ in range(2)]
+    async with held_up(world.deps.database, f"report/{reporter.kid}", *twice) as sending:
+        assert not (await world.dump(reporter.incident))["incidents"]
     first, second = await sending
 
     assert first == second

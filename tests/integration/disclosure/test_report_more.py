@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Sequence
 
@@ -10,11 +9,9 @@ import pytest
 
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto.sealing import SectionContext, wrap_key
-from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
-from services.disclosure.store import tables as t
-from services.kernel.db import Lock
+from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.builders import (
     INSTALLATION,
     Member,
@@ -26,7 +23,6 @@ from tests.integration.disclosure.builders import (
     wrap_message,
 )
 
-WAITS_S = 0.2
 MESSAGE, NOTE = common.KIND_MESSAGE, common.KIND_INTERNAL_NOTE
 
 
@@ -265,31 +261,25 @@ async def test_a_handler_of_another_production_is_refused_though_the_directory_n
     assert (await reporter.call(CHANGE, change(reporter, [world.adviser]))).report.handler_kids
 
 
-async def test_without_a_production_the_intake_changes_within_the_independent_point(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reporter, sector, asked = world.reporter(), world.sector, list[str]()
-    second, circle = sector.appoint(world.point, common.CAPACITY_COUNSELLOR), sector.circle
+async def test_without_a_production_the_intake_changes_within_the_independent_point(world: World) -> None:
+    reporter, sector = world.reporter(), world.sector
+    second = sector.appoint(world.point, common.CAPACITY_COUNSELLOR)
     await reporter.submit(world.adviser, intake=reporter.intake([world.adviser], production=""))
 
-    async def recorded(production: str) -> directory.Circle:
-        asked.append(production)
-        return await circle(production)
+    sector.circles.clear()
 
-    monkeypatch.setattr(sector, "circle", recorded)
     answer = await reporter.call(CHANGE, change(reporter, [second], production=""))
 
-    assert (list(answer.report.handler_kids), asked) == ([second.kid], [""])
+    assert (list(answer.report.handler_kids), sector.circles) == ([second.kid], [""])
 
 
 async def test_the_same_change_twice_at_once_waits_its_turn_and_is_one(world: World) -> None:
     """I12: whoever changes the incident goes first, and the second one is answered as the first."""
     reporter = await world.reported()
     request = change(reporter, [world.adviser])
-    async with world.deps.database.transaction(Lock(reporter.incident)):
-        changing = asyncio.gather(*(reporter.call(CHANGE, request) for _ in range(2)))
-        await asyncio.sleep(WAITS_S)
-        assert not changing.done()
+    twice = [reporter.call(CHANGE, request) for _ in range(2)]
+    async with held_up(world.deps.database, reporter.incident, *twice) as changing:
+        assert await listed_by_handler(world.handler, reporter)
     first, second = await changing
 
     assert first == second
@@ -298,9 +288,7 @@ async def test_the_same_change_twice_at_once_waits_its_turn_and_is_one(world: Wo
 
 async def test_the_intake_of_a_withdrawn_report_stays_closed(world: World) -> None:
     reporter = await world.reported()
-    async with world.deps.database.transaction() as conn:
-        mine = t.incidents.c.name == reporter.incident
-        await conn.execute(t.incidents.update().where(mine).values(withdrawn=True))
+    await world.withdrawn(reporter)
     before = await world.dump(reporter.incident)
 
     assert await reason_of(reporter.call(CHANGE, change(reporter, [world.adviser]))) == "WRONG_STATE"

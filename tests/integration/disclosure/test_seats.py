@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
@@ -26,6 +25,7 @@ from services.disclosure.store import tables as t
 from services.disclosure.usecases.seats import Seats
 from services.kernel.db import Lock
 from services.kernel.errors import FailedPrecondition, InvalidArgument, NotPermitted
+from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.scene import (
     IDS,
     INSTALLATION,
@@ -38,7 +38,6 @@ from tests.integration.disclosure.scene import (
     request_id,
 )
 
-WAITS_S = 0.2
 ROOT = SecretKeys(b"r" * 32, b"r" * 32)
 Follow = Callable[[Person], Person]
 
@@ -202,12 +201,9 @@ async def test_a_hand_over_waits_its_turn_and_sends_openings_back(
     following = follow(reader)
     (seat,) = await listed(scene, reader, following.kid)
     (before,) = await scene.all(t.incidents, name=scene.incident)
-    async with scene.database.transaction(Lock(scene.incident)):
-        handing_over = asyncio.ensure_future(
-            rewrap(scene, reader, handing(scene, seat, reader, following.kid))
-        )
-        await asyncio.sleep(WAITS_S)
-        assert not handing_over.done()
+    call = rewrap(scene, reader, handing(scene, seat, reader, following.kid))
+    async with held_up(scene.database, scene.incident, call) as handing_over:
+        assert await scene.count(t.seats, kid=following.kid) == 0
     await handing_over
 
     (after,) = await scene.all(t.incidents, name=scene.incident)

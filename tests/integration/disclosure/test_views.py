@@ -11,7 +11,6 @@ import pytest
 from google.protobuf.message import Message
 
 from meldbrug.common.v1 import common_pb2 as common
-from meldbrug.directory.v1 import directory_pb2 as directory
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as rpc
 from services.disclosure.domain import Door
@@ -260,21 +259,16 @@ async def test_the_circle_shows_who_can_be_chosen(world: World) -> None:
     assert answer.handlers == world.sector.book_
 
 
-async def test_without_a_production_the_directory_is_asked_for_none(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_a_production_the_directory_is_asked_for_none(world: World) -> None:
     """Which it knows as the independent point alone."""
-    reporter, asked, circle = world.reporter(), list[str](), world.sector.circle
+    reporter = world.reporter()
     await reporter.submit(world.adviser, intake=reporter.intake([world.adviser], production=""))
 
-    async def recorded(production: str) -> directory.Circle:
-        asked.append(production)
-        return await circle(production)
+    world.sector.circles.clear()
 
-    monkeypatch.setattr(world.sector, "circle", recorded)
     answer = await reporter.call(f"{R}/GetCircle", rpc.GetCircleRequest(incident=reporter.incident))
 
-    assert asked == [""]
+    assert world.sector.circles == [""]
     assert {one.name for one in answer.circle.participations} == {world.point}
 
 
@@ -286,10 +280,8 @@ async def test_a_handler_sees_the_report_and_whom_to_seal_to(world: World) -> No
         f"{H}/GetReport", rpc.HandlerServiceGetReportRequest(incident=reporter.incident)
     )
 
-    keys, report = (
-        reporter.keys.public,
-        (await reporter.call(f"{R}/GetReport", rpc.GetReportRequest())).report,
-    )
+    keys = reporter.keys.public
+    report = (await reporter.call(f"{R}/GetReport", rpc.GetReportRequest())).report
     assert answer.report == pb.HandledReport(
         name=reporter.incident,
         production=world.production,
@@ -452,10 +444,7 @@ async def test_a_handler_with_a_seat_that_the_policy_engine_denies_is_refused(wo
 
 async def test_a_handler_of_a_withdrawn_report_sees_nothing_of_it(world: World) -> None:
     reporter = await world.reported()
-    async with world.deps.database.transaction() as conn:
-        await conn.execute(
-            t.incidents.update().where(t.incidents.c.name == reporter.incident).values(withdrawn=True)
-        )
+    await world.withdrawn(reporter)
 
     refused = world.handler.call(
         f"{H}/GetReport", rpc.HandlerServiceGetReportRequest(incident=reporter.incident)

@@ -274,7 +274,7 @@ async def test_a_hanging_server_does_not_hold_its_callers(
 ) -> None:
     monkeypatch.setattr(db, "UNIT_LIMIT_S", 0.5)
     address = make_url(alpha_url)
-    async with proxied(str(address.host), int(address.port or 0)) as proxy:
+    async with proxied(f"{address.host}:{address.port}") as proxy:
         url = address.set(port=proxy.port).render_as_string(hide_password=False)
         database = Database(url, "alpha", app_name="test", pool_size=2)
         await database.run_unit(adding("before"))

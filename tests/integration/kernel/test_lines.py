@@ -15,17 +15,15 @@ from services.kernel.lines import SILENT_S
 from services.kernel.peers import Peers
 from services.kernel.process import Process
 from services.kernel.rpc import Call
-from tests.support.echo import ALPHA, INSTALLATION, PACKAGE, EchoRequest, EchoResponse, World
+from tests.support.echo import ALPHA, INSTALLATION, World, ask_peer
 from tests.support.proxy import Proxy, proxied
 
-ECHO = f"/{PACKAGE}.PeerService/Echo"
 SHORT_S = 0.2
 
 
 @pytest.fixture
 async def proxy(process: Process) -> AsyncIterator[Proxy]:
-    host, _, port = process.address.rpartition(":")
-    async with proxied(host, int(port)) as between:
+    async with proxied(process.address) as between:
         yield between
 
 
@@ -36,14 +34,9 @@ async def peers(proxy: Proxy) -> AsyncIterator[Peers]:
     await made.close()
 
 
-async def ask(peers: Peers, behaviour: str = "", *, budget_s: float = SHORT_S) -> Any:
-    request = EchoRequest(behaviour=behaviour, text="hello")
-    return await peers.peer("beta").call(ECHO, request, EchoResponse, budget_s=budget_s)
-
-
 async def is_answered(peers: Peers, behaviour: str = "") -> bool:
     try:
-        await ask(peers, behaviour)
+        await ask_peer(peers, behaviour, budget_s=SHORT_S)
     except errors.Unavailable:
         return False
     return True
@@ -72,7 +65,7 @@ async def test_what_was_under_way_over_a_connection_given_up_still_arrives(
         await late.wait()
 
     world.behaviours.by_name["wait"] = wait
-    patient = asyncio.create_task(ask(peers, "wait", budget_s=20))
+    patient = asyncio.create_task(ask_peer(peers, "wait", budget_s=20))
     while proxy.accepted < 2:
         assert not await is_answered(peers, "wait")
     late.set()

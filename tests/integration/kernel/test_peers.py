@@ -21,15 +21,13 @@ from tests.support.echo import (
     ALPHA,
     BETA,
     INSTALLATION,
-    PACKAGE,
+    PEER_ECHO,
     Caller,
     EchoRequest,
-    EchoResponse,
     World,
+    ask_peer,
     refused,
 )
-
-ECHO = f"/{PACKAGE}.PeerService/Echo"
 
 
 @pytest.fixture
@@ -39,13 +37,8 @@ async def peers(process: Process) -> AsyncIterator[Peers]:
     await made.close()
 
 
-async def ask(peers: Peers, behaviour: str = "", *, budget_s: float = 2.0, attempts: int = 1) -> Any:
-    request = EchoRequest(behaviour=behaviour, text="hello")
-    return await peers.peer("beta").call(ECHO, request, EchoResponse, budget_s=budget_s, attempts=attempts)
-
-
 async def test_a_service_without_an_address_is_this_process(peers: Peers) -> None:
-    answer = await ask(peers)
+    answer = await ask_peer(peers)
 
     assert (answer.text, answer.subject) == ("hello", "alpha")
 
@@ -68,7 +61,7 @@ async def test_a_refusal_comes_through_as_it_was_given(
 
     world.behaviours.by_name["refuse"] = refuse
     with pytest.raises(errors.Refusal) as got:
-        await ask(peers, "refuse")
+        await ask_peer(peers, "refuse")
 
     assert (got.value.code, got.value.reason, got.value.metadata, got.value.message) == (
         refusal.code,
@@ -88,14 +81,14 @@ async def test_what_is_our_own_fault_is_not_the_callers(process: Process, world:
     unlisted = Peers(BETA, INSTALLATION, SystemClock(), {}, lambda: process.address)
     for asker, behaviour in ((unlisted, ""), (peers, "fail")):
         with pytest.raises(PeerFailedError):
-            await ask(asker, behaviour)
+            await ask_peer(asker, behaviour)
     await unlisted.close()
 
 
 async def test_a_peer_that_is_down_is_unavailable() -> None:
     nowhere = Peers(ALPHA, INSTALLATION, SystemClock(), {"beta": "127.0.0.1:1"}, lambda: "")
     with pytest.raises(errors.Unavailable) as refusal:
-        await ask(nowhere)
+        await ask_peer(nowhere)
     await nowhere.close()
 
     assert refusal.value.reason == "PEER_UNAVAILABLE"
@@ -108,7 +101,7 @@ async def test_a_slow_peer_is_waited_for_within_the_budget(peers: Peers, world: 
     world.behaviours.by_name["slow"] = slow
     began = time.perf_counter()
     with pytest.raises(errors.Unavailable):
-        await ask(peers, "slow", budget_s=0.2)
+        await ask_peer(peers, "slow", budget_s=0.2)
 
     assert time.perf_counter() - began < 1
 
@@ -124,8 +117,8 @@ async def test_only_unavailable_is_repeated_and_only_when_told(peers: Peers, wor
 
     world.behaviours.by_name["twice"] = twice
     with pytest.raises(errors.Unavailable):
-        await ask(peers, "twice")
-    assert (await ask(peers, "twice", attempts=3)).text == "hello"
+        await ask_peer(peers, "twice")
+    assert (await ask_peer(peers, "twice", attempts=3)).text == "hello"
     assert calls == 3
 
 
@@ -136,7 +129,7 @@ async def test_the_inner_call_has_the_outer_calls_id_and_less_than_its_time(
 
     async def outer(_request: Any, call: Call) -> None:
         seen.update(outer_left=call.remaining_s(), outer_id=call.request_id)
-        await ask(peers, "inner", budget_s=30)
+        await ask_peer(peers, "inner", budget_s=30)
 
     async def inner(_request: Any, call: Call) -> None:
         seen.update(inner_left=call.remaining_s(), inner_id=call.request_id)
@@ -153,7 +146,7 @@ async def test_the_inner_call_has_the_outer_calls_id_and_less_than_its_time(
 async def test_a_call_with_no_time_left_makes_none(peers: Peers, member: Caller, world: World) -> None:
     async def late(_request: Any, call: Call) -> None:
         call.deadline = 0.0
-        await ask(peers)
+        await ask_peer(peers)
 
     world.behaviours.by_name["late"] = late
     assert (
@@ -165,7 +158,7 @@ async def test_a_call_with_no_time_left_makes_none(peers: Peers, member: Caller,
 async def test_a_token_of_one_service_does_not_pass_for_another_body(process: Process) -> None:
     async with grpc.aio.insecure_channel(process.address) as channel:
         caller = Caller(channel, ALPHA)
-        token = caller.token(ECHO, EchoRequest(text="a").SerializeToString())
+        token = caller.token(PEER_ECHO, EchoRequest(text="a").SerializeToString())
         answer = await refused(caller.call("PeerService/Echo", EchoRequest(text="b"), token=token))
 
     assert answer.reason == "TOKEN_BODY"

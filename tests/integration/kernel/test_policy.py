@@ -336,8 +336,7 @@ async def test_nothing_is_written_to_another_store(adapter_of: Any) -> None:
 async def test_a_silent_engine_is_given_up_on_and_found_again(
     adapter_of: Any, policy: dict[str, Any]
 ) -> None:
-    host, _, port = policy["address"].rpartition(":")
-    async with proxied(host, int(port)) as proxy:
+    async with proxied(policy["address"]) as proxy:
         adapter = adapter_of(address=f"127.0.0.1:{proxy.port}", timeout_s=0.2, in_flight=2)
         assert await adapter.check(PROBE.allowed, "member", PROBE.object)
         proxy.flowing.clear()
@@ -348,9 +347,7 @@ async def test_a_silent_engine_is_given_up_on_and_found_again(
         # Those that wait for a place give up at the same moment as those that have one.
         assert time.perf_counter() - began < 0.5
         proxy.flowing.set()
-        async with asyncio.timeout(5):
-            while not await _holds(adapter):
-                await asyncio.sleep(0.05)
+        await _found_again(adapter)
         await adapter.close()
 
 
@@ -358,16 +355,19 @@ async def test_an_engine_behind_a_mute_connection_is_found_again(
     adapter_of: Any, policy: dict[str, Any]
 ) -> None:
     """Nothing says that the connection is gone; whatever comes over it is passed over."""
-    host, _, port = policy["address"].rpartition(":")
-    async with proxied(host, int(port)) as proxy:
+    async with proxied(policy["address"]) as proxy:
         adapter = adapter_of(address=f"127.0.0.1:{proxy.port}", timeout_s=0.2)
         assert await _holds(adapter)
         with proxy.spoiling("adrift"):
             assert not await _holds(adapter)
-        async with asyncio.timeout(5):
-            while not await _holds(adapter):
-                await asyncio.sleep(0.05)
+        await _found_again(adapter)
         await adapter.close()
+
+
+async def _found_again(adapter: OpenFGA) -> None:
+    async with asyncio.timeout(5):
+        while not await _holds(adapter):
+            await asyncio.sleep(0.05)
 
 
 async def _holds(adapter: OpenFGA) -> bool:

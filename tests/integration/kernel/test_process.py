@@ -115,8 +115,7 @@ async def test_a_lost_dependency_shows_and_comes_back(
     world: World, make_settings: MakeSettings, policy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WATCH_S", 0.05)
-    host, _, port = policy["address"].rpartition(":")
-    async with proxied(host, int(port)) as proxy:
+    async with proxied(policy["address"]) as proxy:
         settings = make_settings(openfga={"address": f"127.0.0.1:{proxy.port}", "write_timeout_ms": 200})
         async with Process(settings, {"alpha": world.build}) as process, asyncio.timeout(15):
 
