@@ -159,11 +159,15 @@ OUTAGES: dict[str, Callable[[World, float, Random], Awaitable[None]]] = {
 }
 TOLD = {
     "engine": {"POLICY_UNAVAILABLE"},
-    "sessions": {"POLICY_UNAVAILABLE", "DATABASE_UNAVAILABLE", "NotReached"},
-    "connections": {"POLICY_UNAVAILABLE", "DATABASE_UNAVAILABLE", "NotReached"},
+    "sessions": {"POLICY_UNAVAILABLE", "DATABASE_UNAVAILABLE", "PEER_UNAVAILABLE", "NotReached"},
+    "connections": {"POLICY_UNAVAILABLE", "DATABASE_UNAVAILABLE", "PEER_UNAVAILABLE", "NotReached"},
     "crowd": set[str](),
 }
-"""What those who open may be told, by outage; OpenFGA has sessions and connections there, too."""
+"""What those who open may be told, by outage.
+
+OpenFGA has sessions and connections there, too; and so has the directory, which is asked for a key that has
+not been looked up for a while.
+"""
 FELT = ("engine", "connections")
 """Outages that everyone who opens must feel."""
 

@@ -36,6 +36,7 @@ from services.kernel.config import KernelSettings
 from services.kernel.db import Database
 from services.kernel.errors import Refusal
 from services.kernel.process import Process
+from tests.support.faults import until
 
 IDS = SystemIds()
 SEQUENCE = itertools.count(int(datetime.now(UTC).timestamp() * 1000))
@@ -293,7 +294,12 @@ class Sector:
     async def admit(self, title: str = "Omroep Dijk", kind: int = pb.Organisation.KIND_BROADCASTER) -> Staff:
         """Admits an organisation and returns its first admin."""
         admin, _ = await admit(self.channel, self.secretariat, title, kind)
-        return admin
+        return await self.known(admin, "admin", admin.organisation.name)
+
+    async def known(self, staff: Staff, relation: str, name: str) -> Staff:
+        """Returns a member once the policy engine knows: where it stalls, a job tells it after the answer."""
+        await until(lambda: self.holds(staff, relation, name))
+        return staff
 
     async def invite(self, by: Staff, title: str = "Noor de Wit", /, **more: Any) -> rpc.InviteMemberResponse:
         request = rpc.InviteMemberRequest(
@@ -319,9 +325,10 @@ class Sector:
                 member=member.name, endorsement=admin.endorsement(member), request_id=request_id()
             ),
         )
-        return Staff(
+        hired = Staff(
             self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation
         )
+        return await self.known(hired, "member", admin.organisation.name)
 
     async def second_admin(self, admin: Staff) -> Staff:
         """Another admin of the organisation, endorsed by the root."""
@@ -331,13 +338,16 @@ class Sector:
             "SecretariatService/EndorseAdmin",
             rpc.EndorseAdminRequest(member=member.name, endorsement=signed, request_id=request_id()),
         )
-        return Staff(
+        second = Staff(
             self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation
         )
+        return await self.known(second, "admin", admin.organisation.name)
 
     async def produce(self, lead: Staff, title: str = "De Brug") -> rpc.RegisterProductionResponse:
         request = rpc.RegisterProductionRequest(production=production(title), request_id=request_id())
-        return await lead.call("AdminService/RegisterProduction", request)  # type: ignore[no-any-return]
+        made: rpc.RegisterProductionResponse = await lead.call("AdminService/RegisterProduction", request)
+        await self.known(lead, "can_appoint", made.participation.name)
+        return made
 
     async def propose(self, lead: Staff, production_name: str, organisation: str) -> pb.Participation:
         proposed = await lead.call(
@@ -355,6 +365,7 @@ class Sector:
             "AdminService/AcceptParticipation",
             rpc.AcceptParticipationRequest(participation=proposed.name, request_id=request_id()),
         )
+        await self.known(admin, "can_appoint", proposed.name)
         return accepted.participation  # type: ignore[no-any-return]
 
     async def appoint(
