@@ -23,7 +23,7 @@ from meldbrug.common.v1.common_pb2 import LANGUAGE_NL
 from tests.support.actors import WHOLE, Actors, Case, Hired
 from tests.support.campaign import Campaign
 from tests.support.faults import killed, succeeds
-from tests.support.histories import NOTHING, Kinds, Op, linearizable
+from tests.support.histories import NOTHING, Kinds, Op, linearizable, written
 from tests.support.openings import open_as, open_once
 from tests.support.sector import World
 
@@ -249,7 +249,7 @@ async def test_what_ten_clients_saw_can_have_happened(world: World, campaign: Ca
         await asyncio.gather(*acts)
         histories = [history for each in played for history in each.seen.values()]
         for history in histories:
-            assert linearizable(history), (ways, sorted(history, key=lambda op: op.called))
+            assert linearizable(history), f"{ways}\n{written(history)}"
         campaign.count(
             histories=len(histories),
             operations=sum(map(len, histories)),

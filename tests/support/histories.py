@@ -82,6 +82,16 @@ def linearizable(history: Sequence[Op]) -> bool:
     return False
 
 
+def written(history: Sequence[Op]) -> str:
+    """Returns the history in lines, in milliseconds around the first change that is not the beginning."""
+    ops = sorted(history, key=lambda op: op.called)
+    zero = next((op.called for op in ops if op.called and op.what not in ("opened", "refused")), 0.0)
+    return "\n".join(
+        f"{(op.called - zero) * 1000:10.1f} {(op.answered - zero) * 1000:10.1f} {op.what} {sorted(op.kinds)}"
+        for op in ops
+    )
+
+
 def _next(ops: Sequence[Op], done: int) -> Iterator[int]:
     """Yields what may come next: whatever was called before anything left over was answered."""
     first = (~done & (done + 1)).bit_length() - 1

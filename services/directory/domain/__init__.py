@@ -15,6 +15,7 @@ from services.directory.domain.keys import (
     require_sequence,
 )
 from services.directory.domain.resources import (
+    AlreadyEnded,
     Appointment,
     Member,
     Organisation,
@@ -48,6 +49,7 @@ __all__ = [
     "MAX_ROTATIONS",
     "SEQUENCE_LEEWAY",
     "SINGULAR",
+    "AlreadyEnded",
     "Appointment",
     "Book",
     "Capacity",

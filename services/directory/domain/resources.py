@@ -26,6 +26,14 @@ class WrongState(FailedPrecondition):
         super().__init__(state=state.name if state else None)
 
 
+class AlreadyEnded(WrongState):
+    """The thing, by its name, has ended before; who is told so relies on it as on the ending itself."""
+
+    def __init__(self, name: str, state: IntEnum | None = None) -> None:
+        super().__init__(state)
+        self.name = name
+
+
 def require_state(actual: IntEnum, expected: IntEnum) -> None:
     """Refuses with WRONG_STATE unless the state is the expected one."""
     if actual is not expected:
@@ -114,7 +122,9 @@ class Member(Resource):
 
     def remove(self, root: str) -> Self:
         """Ends the membership; the root's would leave nobody to endorse admins."""
-        if self.state is MemberState.REMOVED or self.kid == root:
+        if self.state is MemberState.REMOVED:
+            raise AlreadyEnded(self.name, self.state)
+        if self.kid == root:
             raise WrongState(self.state)
         return replace(self, state=MemberState.REMOVED)
 
@@ -169,7 +179,9 @@ class Participation(Resource):
 
     def end(self) -> Self:
         """Takes part no longer; the independent point always does."""
-        if self.independent or self.state is ParticipationState.ENDED:
+        if self.state is ParticipationState.ENDED:
+            raise AlreadyEnded(self.name, self.state)
+        if self.independent:
             raise WrongState(self.state)
         return replace(self, state=ParticipationState.ENDED)
 
@@ -197,5 +209,5 @@ class Appointment(Resource):
     def end(self) -> Self:
         """Ends the role."""
         if self.ended:
-            raise WrongState
+            raise AlreadyEnded(self.name)
         return replace(self, ended=True)

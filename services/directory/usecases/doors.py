@@ -15,7 +15,7 @@ from typing import Protocol, TypeVar
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.directory.domain import OrganisationKind, Seats, Standing
+from services.directory.domain import AlreadyEnded, OrganisationKind, Seats, Standing
 from services.directory.policy_sync import PolicySync
 from services.directory.store import policy
 from services.directory.store.keys import standings
@@ -150,7 +150,12 @@ class Doors:
             await answer(conn, caller, done.names)
             return done.names
 
-        names = await self.database.run_unit(unit, Lock(organisation_lock(caller.actor.organisation)))
+        try:
+            names = await self.database.run_unit(unit, Lock(organisation_lock(caller.actor.organisation)))
+        except AlreadyEnded as already:
+            # The call that ended it may have broken off between the commits, and its job not have run yet.
+            await self.end_seats(already.name)
+            raise
         if ends:
             await self.end_seats(names[0])
             await failpoint("after_end_seats")

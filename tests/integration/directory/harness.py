@@ -368,6 +368,11 @@ class Sector:
         await self.known(admin, "can_appoint", proposed.name)
         return accepted.participation  # type: ignore[no-any-return]
 
+    async def leave(self, admin: Staff, participation: str) -> pb.Participation:
+        """An organisation takes part no longer."""
+        request = rpc.EndParticipationRequest(participation=participation, request_id=request_id())
+        return (await admin.call("AdminService/EndParticipation", request)).participation  # type: ignore[no-any-return]
+
     async def appoint(
         self, admin: Staff, holder: Staff, where: str,
         as_: common.Capacity = common.CAPACITY_COUNSELLOR, /, **changed: Any,

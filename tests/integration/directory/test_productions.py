@@ -21,11 +21,6 @@ from tests.integration.directory.harness import (
 COUNSELLOR, SAFETY = common.CAPACITY_COUNSELLOR, common.CAPACITY_SAFETY_CONTACT
 
 
-async def end(sector: Sector, admin: Staff, participation: str) -> pb.Participation:
-    request = rpc.EndParticipationRequest(participation=participation, request_id=request_id())
-    return (await admin.call("AdminService/EndParticipation", request)).participation  # type: ignore[no-any-return]
-
-
 async def test_anyone_with_the_code_finds_who_takes_part_and_can_verify_it(sector: Sector) -> None:
     lead, other = await sector.admit("Omroep"), await sector.admit("Producent", pb.Organisation.KIND_PRODUCER)
     made = await sector.produce(lead)
@@ -145,7 +140,7 @@ async def test_ending_a_participation_ends_its_readers_and_leaves_its_counsellor
     await sector.appoint(other, handler, joined.name, COUNSELLOR)
     contact = await sector.appoint(other, reader, joined.name, SAFETY)
 
-    ended = await end(sector, other, joined.name)
+    ended = await sector.leave(other, joined.name)
 
     assert ended.state == pb.Participation.STATE_ENDED
     assert sector.disclosure.ended() == {contact.appointment}
@@ -154,7 +149,7 @@ async def test_ending_a_participation_ends_its_readers_and_leaves_its_counsellor
     circle = await sector.circle(made.production.code)
     assert joined.name not in {found.name for found in circle.participations}
     assert joined.name not in {found.participation for found in circle.contacts}
-    assert await reason_of(end(sector, other, joined.name)) == "WRONG_STATE"
+    assert await reason_of(sector.leave(other, joined.name)) == "WRONG_STATE"
     assert await reason_of(sector.appoint(other, reader, joined.name, SAFETY)) == "WRONG_STATE"
 
 
@@ -162,7 +157,7 @@ async def test_who_ended_its_participation_may_be_asked_again(sector: Sector) ->
     lead, other = await sector.admit(), await sector.admit("Ander")
     made = (await sector.produce(lead)).production
     first = await sector.join(lead, made.name, other)
-    await end(sector, other, first.name)
+    await sector.leave(other, first.name)
 
     again = await sector.join(lead, made.name, other)
 
@@ -180,7 +175,7 @@ async def test_the_secretariat_closes_any_participation_but_the_independent_poin
 
     assert (await close(made.participation.name)).participation.state == pb.Participation.STATE_ENDED
     assert await reason_of(close(sector.standing.name)) == "WRONG_STATE"
-    assert await reason_of(end(sector, sector.independent, sector.standing.name)) == "WRONG_STATE"
+    assert await reason_of(sector.leave(sector.independent, sector.standing.name)) == "WRONG_STATE"
 
 
 async def test_members_see_the_circles_of_their_own_productions_with_the_code(sector: Sector) -> None:

@@ -194,6 +194,30 @@ async def test_the_same_removal_asked_again_ends_the_seats_and_answers(sector: S
     assert holder.kid in sector.disclosure.ended()
 
 
+@pytest.mark.parametrize("what", ["member", "appointment", "participation"])
+async def test_nobody_is_told_that_something_has_ended_while_its_seats_are_open(
+    sector: Sector, what: str
+) -> None:
+    """The call that ended it broke off between the commits; whoever tries again relies on the answer."""
+    admin = await sector.admit()
+    place = (await sector.produce(admin)).participation.name
+    holder = await sector.hire(admin)
+    contact = await sector.appoint(admin, holder, place, SAFETY)
+    ends = {
+        "member": lambda: sector.remove(admin, holder.member.name),
+        "appointment": lambda: sector.end(admin, contact.appointment),
+        "participation": lambda: sector.leave(admin, place),
+    }[what]
+    sector.disclosure.refusal = Unavailable("DATABASE_UNAVAILABLE")
+
+    assert await reason_of(ends()) == "PEER_UNAVAILABLE"
+    assert await reason_of(ends()) == "PEER_UNAVAILABLE"
+    sector.disclosure.reset()
+    assert await reason_of(ends()) == "WRONG_STATE"
+
+    assert contact.appointment in sector.disclosure.ended()
+
+
 async def test_the_root_is_not_removed(sector: Sector) -> None:
     root = sector.secretariat
 
