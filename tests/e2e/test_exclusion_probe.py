@@ -23,7 +23,8 @@ from tests.support.sector import World
 from tests.support.worlds import size
 
 RECIPIENTS = ("noorderlicht", "kade9", "lichtbrug")
-APART_S = 0.1  # Between the quickest of six proposals, each several calls: what else runs only ever adds.
+APART_S = 0.1  # Between the quickest proposals, each several calls: what else runs only ever adds.
+ROUNDS = 4  # So often, at most: what takes longer by itself still does, whatever else ran the first time.
 HOUR = timedelta(hours=1)
 
 
@@ -142,13 +143,20 @@ async def look(recorded: Recorded, handler: MemberClient, case: Case) -> None:
 
 
 async def test_the_handlers_view_is_the_same_with_and_without_exclusions(world: World) -> None:
-    without = await probe(await Actors.on_their_own(world), excludes=False)
-    excluding = await probe(await Actors.on_their_own(world), excludes=True)
+    quickest = {False: float("inf"), True: float("inf")}
+    for _ in range(ROUNDS):
+        without, excluding = [
+            await probe(await Actors.on_their_own(world), excludes=excludes) for excludes in quickest
+        ]
 
-    assert len(without.seen) == len(excluding.seen)
-    for plain, hidden in zip(without.seen, excluding.seen, strict=True):
-        assert plain == hidden
-    assert abs(min(without.took_s) - min(excluding.took_s)) < APART_S
+        assert len(without.seen) == len(excluding.seen)
+        for plain, hidden in zip(without.seen, excluding.seen, strict=True):
+            assert plain == hidden
+        quickest[False] = min(quickest[False], *without.took_s)
+        quickest[True] = min(quickest[True], *excluding.took_s)
+        if abs(quickest[False] - quickest[True]) < APART_S:
+            return
+    raise AssertionError(f"one world is quicker: {quickest}")
 
 
 async def test_the_reporter_is_told_whom_the_exclusion_left_out_and_nobody_else_is(actors: Actors) -> None:

@@ -79,7 +79,9 @@ class Ledger:
     marked: Counter[str]
 
     def __init__(self, url: str) -> None:
-        self._sql = psycopg.connect(url, autocommit=True, application_name="test")
+        # The triggers of the jobs' tables find each other on the path.
+        options = "-c search_path=jobs"
+        self._sql = psycopg.connect(url, autocommit=True, application_name="test", options=options)
 
     def close(self) -> None:
         """Ends the connection."""

@@ -19,6 +19,7 @@ from services.disclosure.store import tables as t
 from services.kernel.db import Lock
 from tests.integration.disclosure.between import held_up
 from tests.integration.disclosure.builders import Reporter, World, new, reason_of, sealed
+from tests.support.faults import until
 
 SUBMIT = "ReporterService/SubmitReport"
 Change = Callable[[World, Reporter, rpc.SubmitReportRequest], Any]
@@ -46,7 +47,8 @@ async def test_a_report_seats_its_handlers_at_the_policy_engine(world: World) ->
     reporter = await world.reported(world.counsellor)
     incident = f"incident:{reporter.incident[-26:]}"
 
-    assert await world.deps.authz.check(world.counsellor.staff.actor().user, "can_handle", incident)
+    # The engine is told beside the answer; where it stalls, a moment later.
+    await until(lambda: world.deps.authz.check(world.counsellor.staff.actor().user, "can_handle", incident))
     assert not await world.deps.authz.check(world.deputy.staff.actor().user, "can_handle", incident)
 
 
