@@ -325,10 +325,7 @@ class Sector:
                 member=member.name, endorsement=admin.endorsement(member), request_id=request_id()
             ),
         )
-        hired = Staff(
-            self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation
-        )
-        return await self.known(hired, "member", admin.organisation.name)
+        return await self._joined(keys, endorsed.member, admin.organisation, "member")
 
     async def second_admin(self, admin: Staff) -> Staff:
         """Another admin of the organisation, endorsed by the root."""
@@ -338,10 +335,14 @@ class Sector:
             "SecretariatService/EndorseAdmin",
             rpc.EndorseAdminRequest(member=member.name, endorsement=signed, request_id=request_id()),
         )
-        second = Staff(
-            self.channel, self.installation, keys, member=endorsed.member, organisation=admin.organisation
-        )
-        return await self.known(second, "admin", admin.organisation.name)
+        return await self._joined(keys, endorsed.member, admin.organisation, "admin")
+
+    async def _joined(
+        self, keys: SecretKeys, member: pb.Member, organisation: pb.Organisation, relation: str
+    ) -> Staff:
+        """Whoever was endorsed, once the policy engine knows."""
+        staff = Staff(self.channel, self.installation, keys, member=member, organisation=organisation)
+        return await self.known(staff, relation, organisation.name)
 
     async def produce(self, lead: Staff, title: str = "De Brug") -> rpc.RegisterProductionResponse:
         request = rpc.RegisterProductionRequest(production=production(title), request_id=request_id())
