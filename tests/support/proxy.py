@@ -23,7 +23,9 @@ class Proxy:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.fault, self.delay_s, self.spoiled, self.accepted = "", 0.0, 0, 0
-        self._pumps: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._closed = False
         self.port = 0
 
     @contextmanager
@@ -36,15 +38,21 @@ class Proxy:
             self.fault, self.delay_s = "", 0.0
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.fault == "reset":
+        self._keep(asyncio.current_task())
+        self._writers.add(writer)
+        if self._closed or self.fault == "reset":
             self._reset(writer)
             return
         self.accepted += 1
         up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
+        self._writers.add(up_writer)
         for source, sink, answers in ((reader, up_writer, False), (up_reader, writer, True)):
-            pump = asyncio.create_task(self._pump(source, sink, answers=answers))
-            self._pumps.add(pump)
-            pump.add_done_callback(self._pumps.discard)
+            self._keep(asyncio.create_task(self._pump(source, sink, answers=answers)))
+
+    def _keep(self, task: asyncio.Task[None] | None) -> None:
+        if task:
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
         try:
@@ -81,9 +89,14 @@ class Proxy:
         sink.transport.abort()
 
     async def close(self) -> None:
-        for pump in list(self._pumps):
-            pump.cancel()
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        """Ends every connection at once: one that still had something to send would outlive its loop."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import functools
 import itertools
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from services.stack import Backends
@@ -34,9 +35,26 @@ def throw_away_folder() -> Iterator[Path]:
 @contextmanager
 def fresh_database(backends: Backends, template: str = "template1") -> Iterator[str]:
     """Yields the address of a fresh copy of `template` and drops it afterwards."""
-    name = f"test_{os.getpid()}_{next(NUMBERS)}"
+    name = next_name()
     yield backends.create_database(name, template=template)
     backends.drop_database(name)
+
+
+@asynccontextmanager
+async def fresh_database_beside(backends: Backends, template: str = "template1") -> AsyncIterator[str]:
+    """The same for those whose loop other pools live in.
+
+    PostgreSQL drops a database once every connection has noticed; one that is just being opened notices when
+    its own side goes on, and that side must not be the one that waits.
+    """
+    name = next_name()
+    yield await asyncio.to_thread(backends.create_database, name, template=template)
+    await asyncio.to_thread(backends.drop_database, name)
+
+
+def next_name() -> str:
+    """Returns a name that no other database has."""
+    return f"test_{os.getpid()}_{next(NUMBERS)}"
 
 
 @contextmanager

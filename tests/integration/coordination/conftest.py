@@ -17,7 +17,7 @@ from services.stack import Backends
 from tests.integration.coordination.harness import Peers, World, settings
 from tests.support import openfga_admin as admin
 from tests.support.proxy import proxied
-from tests.support.stack import fresh_database
+from tests.support.stack import fresh_database_beside
 
 MODEL = Path(__file__).resolve().parents[3] / "policy" / "model.json"
 PROBE = Probe("organisation:probe", "member")
@@ -26,8 +26,21 @@ MAX_AGE_S = 2.0
 
 
 @pytest.fixture(scope="session")
-async def running(backends: Backends, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """Coordination beside a stand-in for its peers; streams beat fast and end soon."""
+def hasty() -> Iterator[None]:
+    """Streams beat fast and end soon."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MELDBRUG_COORDINATION_HEARTBEAT_S", str(HEARTBEAT_S))
+        patch.setenv("MELDBRUG_COORDINATION_STREAM_MAX_AGE_S", str(MAX_AGE_S))
+        patch.setenv("MELDBRUG_COORDINATION_RESYNC_EVERY_S", "3600")
+        patch.setenv("MELDBRUG_COORDINATION_TITLES_EVERY_S", "3600")
+        yield
+
+
+@pytest.fixture(scope="session")
+async def running(
+    backends: Backends, tmp_path_factory: pytest.TempPathFactory, hasty: None
+) -> AsyncIterator[World]:
+    """Coordination beside a stand-in for its peers."""
     engine, folder, peers = backends.openfga, tmp_path_factory.mktemp("coordination"), Peers()
     store = await admin.create_store(engine.http_url, "coordination", token=engine.token)
     model = await admin.write_model(engine.http_url, store, MODEL.read_text(), token=engine.token)
@@ -39,12 +52,8 @@ async def running(backends: Backends, tmp_path_factory: pytest.TempPathFactory) 
         "model_id": model,
         "token_file": engine.token_path,
     }
-    with fresh_database(backends) as url, pytest.MonkeyPatch.context() as patch:
+    async with fresh_database_beside(backends) as url:
         upgrade(url, "coordination")
-        patch.setenv("MELDBRUG_COORDINATION_HEARTBEAT_S", str(HEARTBEAT_S))
-        patch.setenv("MELDBRUG_COORDINATION_STREAM_MAX_AGE_S", str(MAX_AGE_S))
-        patch.setenv("MELDBRUG_COORDINATION_RESYNC_EVERY_S", "3600")
-        patch.setenv("MELDBRUG_COORDINATION_TITLES_EVERY_S", "3600")
         database = Database(url, "coordination", app_name="test", clock_offset_enabled=True)
         async with (
             proxied(engine.grpc_address) as proxy,

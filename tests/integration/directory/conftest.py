@@ -20,7 +20,7 @@ from services.kernel.process import Process
 from services.stack import Backends
 from tests.integration.directory.harness import FakeDisclosure, Sector, Staff, admit, settings
 from tests.support import openfga_admin as admin
-from tests.support.stack import fresh_database
+from tests.support.stack import fresh_database_beside
 
 MODEL = Path(__file__).resolve().parents[3] / "policy" / "model.json"
 PROBE = Probe("organisation:probe", "member")
@@ -46,7 +46,7 @@ async def running(
     """The directory with a secretariat and an independent point."""
     folder, root, fake = tmp_path_factory.mktemp("directory"), SecretKeys.generate(), FakeDisclosure()
     peer, address = await fake.serve()
-    with fresh_database(backends) as url:
+    async with fresh_database_beside(backends) as url:
         upgrade(url, "directory")
         database = Database(url, "directory", app_name="test", clock_offset_enabled=True)
         made = await bootstrap(database, policy, SystemIds(), root.public)

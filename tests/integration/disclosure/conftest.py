@@ -16,7 +16,7 @@ from services.kernel.openfga.adapter import OpenFGA
 from services.stack import Backends
 from tests.integration.disclosure.builders import FakeDirectory, World, assembled
 from tests.integration.disclosure.scene import Scene, Told, deps_for
-from tests.support.stack import fresh_database
+from tests.support.stack import fresh_database_beside
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ async def policy(policy_engine: Engine) -> AsyncIterator[OpenFGA]:
 @pytest.fixture(scope="session")
 async def pool(backends: Backends, migrated_template: str) -> AsyncIterator[Database]:
     """A pool with the test clock on; scenes bring incidents of their own, so that one database serves."""
-    with fresh_database(backends, migrated_template) as url:
+    async with fresh_database_beside(backends, migrated_template) as url:
         opened = Database(
             url,
             "disclosure",

@@ -17,13 +17,13 @@ from services.kernel.errors import NotPermitted, Unavailable
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from services.stack import Backends
 from tests.integration.disclosure.scene import HALF_A_YEAR, NOW, Notice, Person, Scene
-from tests.support.stack import fresh_database
+from tests.support.stack import fresh_database_beside
 
 
 @pytest.fixture(scope="module")
 async def pool(backends: Backends, migrated_template: str) -> AsyncIterator[Database]:
     """A database of this module's own: sweeps go through all incidents, and here they are few."""
-    with fresh_database(backends, migrated_template) as url:
+    async with fresh_database_beside(backends, migrated_template) as url:
         opened = Database(
             url,
             "disclosure",

@@ -299,5 +299,6 @@ async def test_metrics_are_served_where_told(world: World, make_settings: MakeSe
         writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
         page = await reader.read()
         writer.close()
+        await writer.wait_closed()
 
     assert b"meldbrug_calls" in page
