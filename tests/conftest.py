@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from services.stack import Backends
 from tests.support.campaign import Campaign, Plan
-from tests.support.stack import TOOLS, fresh_database, running_stack, throw_away_folder
+from tests.support.stack import TOOLS, fresh_database, pause_all, running_stack, throw_away_folder
 
 if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of their own subject only.
     from services.bootstrap.policy import Engine, Model
@@ -32,9 +32,21 @@ class SharedStackScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         """Returns what the test shares: a stack of its folder, or else its file."""
-        file = nodeid.partition("::")[0]
-        shared = [folder + " apart" * ("[apart" in nodeid) for folder in SHARING if file.startswith(folder)]
-        return shared[0] if shared else file
+        return shared_stack(nodeid) or nodeid.partition("::")[0]
+
+
+def shared_stack(nodeid: str) -> str:
+    """Names the stack that a test shares with those of its folder; empty for all others."""
+    shared = [folder + " apart" * ("[apart" in nodeid) for folder in SHARING if nodeid.startswith(folder)]
+    return shared[0] if shared else ""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Lets nothing of a shared stack go on after the last test that shares it."""
+    shared = shared_stack(item.nodeid)
+    if shared and nextitem and shared != shared_stack(nextitem.nodeid):
+        pause_all()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
