@@ -65,8 +65,9 @@ IN_TWO_PARTS = {"EndorseMember", "EndorseAdmin", "CompleteRotation"}
 class Strike:
     """One act with one fault at one point; `acknowledged` says whether its caller got a yes."""
 
-    def __init__(self, stack: Stack, recorder: Recorder, point: str, scene: Scene) -> None:
-        self._stack, self._recorder, self._point, self._scene = stack, recorder, point, scene
+    def __init__(self, stack: Stack, recorder: Recorder, ledger: Ledger, point: str, scene: Scene) -> None:
+        self._stack, self._recorder, self._ledger = stack, recorder, ledger
+        self._point, self._scene = point, scene
         self.acknowledged = False
 
     async def by(self, fault: str) -> None:
@@ -91,6 +92,7 @@ class Strike:
         async with self._at_the_point() as calling:
             await killed(self._stack, service)
             await given_up(calling)
+        self._ledger.bury(service)
         await asyncio.to_thread(self._stack.start, service)
 
     async def _error(self) -> None:
@@ -205,7 +207,7 @@ async def play(actors: Actors, recorder: Recorder, ledger: Ledger, point: str, f
     scene = await make(actors)
     await ledger.quiet()
     recorder.at_first[scene.method] = ledger.mark
-    strike = Strike(world.stack, recorder, point, scene)
+    strike = Strike(world.stack, recorder, ledger, point, scene)
     await strike.by(fault)
     checker = Checker(world, recorder, scene, expected()[make.__name__])
     await checker.before_the_call_is_repeated(ledger, acknowledged=strike.acknowledged)

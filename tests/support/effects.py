@@ -67,6 +67,10 @@ _HURRY: LiteralString = (
     "UPDATE jobs.procrastinate_jobs SET scheduled_at = now() "
     "WHERE status = 'todo' AND attempts > 0 AND scheduled_at > now()"
 )
+_BURY: LiteralString = (
+    "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 min' "
+    "WHERE id IN (SELECT worker_id FROM jobs.procrastinate_jobs WHERE status = 'doing' AND queue_name = %s)"
+)
 _RELEASED: LiteralString = (
     "SELECT count(*), count(DISTINCT (kid, request_id)) FROM disclosure.releases "
     "JOIN unnest(%s::text[], %s::text[]) AS given (k, r) ON kid = k AND request_id = r"
@@ -98,6 +102,10 @@ class Ledger:
     def hurry(self) -> None:
         """Lets jobs that failed before, and would be tried again up to a minute later, be tried now."""
         self._sql.execute(_HURRY)
+
+    def bury(self, service: str) -> None:
+        """Lets a minute have passed since the process of a service died; else what it did waits for 10 s."""
+        self._sql.execute(_BURY, (service,))
 
     async def quiet(self) -> Counter[str]:
         """Returns the count once nothing is due or under way, and nothing has changed for a moment."""
