@@ -173,8 +173,6 @@ TARGETS: Mapping[str, Callable[[bytes], object]] = {"request": request, **fuzz_t
 
 def play(data: bytes) -> str:
     """Plays one input; returns its target's name. Raises Broken, or whatever the target let out."""
-    if not data:
-        return ""
-    name = list(TARGETS)[data[0] % len(TARGETS)]
+    name = list(TARGETS)[(data or b"\0")[0] % len(TARGETS)]
     TARGETS[name](data[1:])
     return name

@@ -164,6 +164,12 @@ def exclusion_of_another_incident(
     request.exclusion.CopyFrom(reporter.exclusion(new("persons"), incident=new("incidents")))
 
 
+def exclusion_of_another_installation(
+    _world: World, reporter: Reporter, request: rpc.SubmitReportRequest
+) -> None:
+    request.exclusion.CopyFrom(reporter.exclusion(new("persons"), installation=reporter.kid))
+
+
 def handler_without_a_role(world: World, reporter: Reporter, request: rpc.SubmitReportRequest) -> None:
     request.CopyFrom(reporter.submission([world.elsewhere]))
 
@@ -286,6 +292,7 @@ REFUSED: list[tuple[Change, str]] = [
     (intake_from_the_future, "STATEMENT_SEQUENCE"),
     (intake_and_exclusion_with_one_sequence, "STATEMENT_SEQUENCE"),
     (exclusion_of_another_incident, "STATEMENT_FOREIGN"),
+    (exclusion_of_another_installation, "STATEMENT_FOREIGN"),
     (handler_without_a_role, "RECIPIENT_MISMATCH"),
     (handler_of_another_production, "RECIPIENT_MISMATCH"),
     (handler_by_another_appointment, "RECIPIENT_MISMATCH"),

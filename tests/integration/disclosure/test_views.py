@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from itertools import chain
 from typing import Any
 
@@ -91,6 +92,17 @@ async def test_sections_come_oldest_first_each_once_whatever_the_page(world: Wor
     await in_one_moment(world, reporter)
     for whole in await listed():
         assert [*chain(*whole)] == sorted(names)
+
+
+async def test_a_section_says_when_it_was_put(world: World) -> None:
+    reporter = await world.reported()
+    began = world.now()
+    name = await put_message(world, reporter)
+
+    answer = await reporter.call(f"{R}/ListSections", rpc.ListSectionsRequest(incident=reporter.incident))
+
+    (put,) = (one for one in answer.sections if one.name == name)
+    assert began <= put.create_time.ToDatetime(UTC) <= world.now()
 
 
 def named(found: list[list[Any]]) -> list[list[str]]:
