@@ -32,20 +32,20 @@ class SharedStackScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         """Returns what the test shares: a stack of its folder, or else its file."""
-        return shared_stack(nodeid) or nodeid.partition("::")[0]
+        folder = shared_by(nodeid)
+        return folder + " apart" * ("[apart" in nodeid) if folder else nodeid.partition("::")[0]
 
 
-def shared_stack(nodeid: str) -> str:
-    """Names the stack that a test shares with those of its folder; empty for all others."""
-    shared = [folder + " apart" * ("[apart" in nodeid) for folder in SHARING if nodeid.startswith(folder)]
-    return shared[0] if shared else ""
+def shared_by(nodeid: str) -> str:
+    """Returns the folder whose tests share a stack with this one; empty where there is none."""
+    return next((folder for folder in SHARING if nodeid.startswith(folder)), "")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Lets nothing of a shared stack go on after the last test that shares it."""
-    shared = shared_stack(item.nodeid)
-    if shared and nextitem and shared != shared_stack(nextitem.nodeid):
+    """Lets nothing of a shared stack go on after the last test of its folder."""
+    folder = shared_by(item.nodeid)
+    if folder and nextitem and folder != shared_by(nextitem.nodeid):
         pause_all()
 
 
