@@ -15,6 +15,7 @@ from services.directory.usecases.doors import Caller
 from services.directory.usecases.lookups import PageRequest
 from services.directory.usecases.productions import Particulars
 from services.directory.usecases.secretariat import Wanted
+from services.kernel.errors import InvalidField
 from services.kernel.rpc import Call
 
 
@@ -27,9 +28,12 @@ def moment(value: datetime | None) -> Timestamp | None:
     return message
 
 
-def time_of(message: Timestamp) -> datetime:
-    """A message as a time."""
-    return message.ToDatetime(UTC)
+def time_of(message: Timestamp, field: str) -> datetime:
+    """A message as a time. Raises InvalidField when it is none of the years 1 to 9999."""
+    try:
+        return message.ToDatetime(UTC)
+    except ValueError:
+        raise InvalidField(field, "is not a time") from None
 
 
 def public_keys(key: domain.Key) -> common.PublicKeys:
@@ -147,8 +151,8 @@ def particulars(message: pb.Production) -> Particulars:
     """What a lead says of its production."""
     return Particulars(
         title=message.title,
-        start_time=time_of(message.start_time),
-        end_time=time_of(message.end_time),
+        start_time=time_of(message.start_time, "production.start_time"),
+        end_time=time_of(message.end_time, "production.end_time"),
         isan=message.isan,
         eidr=message.eidr,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from meldbrug.common.v1 import common_pb2 as common
@@ -80,6 +81,16 @@ async def test_a_production_long_over_is_found_as_ever(sector: Sector) -> None:
 async def test_a_production_ends_after_it_starts(sector: Sector) -> None:
     lead = await sector.admit()
     wrong = production("Andersom", end_time=Timestamp(seconds=1))
+    request = rpc.RegisterProductionRequest(production=wrong, request_id=request_id())
+
+    assert await reason_of(lead.call("AdminService/RegisterProduction", request)) == "FIELD_INVALID"
+
+
+@pytest.mark.parametrize("stamp", [Timestamp(seconds=2**63 - 1), Timestamp(seconds=2_000, nanos=-1)])
+async def test_what_is_no_time_is_refused_by_its_field(sector: Sector, stamp: Timestamp) -> None:
+    """T9: a count of seconds that no calendar holds."""
+    lead = await sector.admit()
+    wrong = production("Ooit", start_time=Timestamp(seconds=1_000), end_time=stamp)
     request = rpc.RegisterProductionRequest(production=wrong, request_id=request_id())
 
     assert await reason_of(lead.call("AdminService/RegisterProduction", request)) == "FIELD_INVALID"

@@ -2,6 +2,7 @@
 
 import pytest
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -173,6 +174,39 @@ def test_the_rules_of_the_fields_hold(changes: dict[str, object]) -> None:
     received = signed_bytes(StatementKind.REFUSAL, refusal(**changes).SerializeToString())
     with pytest.raises(StatementMalformed, match="rules"):
         verify(StatementKind.REFUSAL, received, REPORTER.public, wire.Refusal)
+
+
+@pytest.mark.parametrize(
+    "stamp",
+    [
+        Timestamp(seconds=module.LAST_SECOND + 1),
+        Timestamp(seconds=module.FIRST_SECOND - 1),
+        Timestamp(seconds=2**63 - 1),
+        Timestamp(seconds=1, nanos=-1),
+        Timestamp(seconds=1, nanos=10**9),
+    ],
+)
+def test_a_time_that_no_calendar_holds_is_none(stamp: Timestamp) -> None:
+    """T9, T27: what every reader turns into a date is one, or nobody could read the chain that it is in."""
+    statement = endorsement(MEMBER, ADMIN)
+    statement.valid_from.CopyFrom(stamp)
+    with pytest.raises(StatementMalformed, match="rules"):
+        sign(StatementKind.ENDORSEMENT, statement, ADMIN)
+
+    signature = ADMIN.sign(signing_input(StatementKind.ENDORSEMENT, statement.SerializeToString()))
+    received = Signed(statement=statement.SerializeToString(), signature=signature)
+    with pytest.raises(StatementMalformed, match="rules"):
+        verify(StatementKind.ENDORSEMENT, received, ADMIN.public, wire.Endorsement)
+
+
+@pytest.mark.parametrize("seconds", [module.FIRST_SECOND, module.LAST_SECOND])
+def test_the_first_and_the_last_second_of_the_calendar_are_times(seconds: int) -> None:
+    statement = endorsement(MEMBER, ADMIN)
+    statement.valid_from.CopyFrom(Timestamp(seconds=seconds, nanos=10**9 - 1))
+
+    signed = sign(StatementKind.ENDORSEMENT, statement, ADMIN)
+
+    assert verify(StatementKind.ENDORSEMENT, signed, ADMIN.public, wire.Endorsement) == statement
 
 
 def test_a_statement_larger_than_any_is_not_even_parsed() -> None:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import protovalidate
 from google.protobuf.message import DecodeError, Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from meldbrug.common.v1 import common_pb2
@@ -17,6 +18,7 @@ from .keys import PublicKeys, SecretKeys
 M = TypeVar("M", bound=Message)
 
 MAX_STATEMENT_BYTES = 32_768
+FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 
 
 class StatementKind(StrEnum):
@@ -125,6 +127,8 @@ def _require_rules(message: Message) -> None:
     except protovalidate.ValidationError:
         # The violations quote fields, and a statement is confidential.
         raise StatementMalformed("rules") from None
+    if not _holds_times(message):
+        raise StatementMalformed("rules")
 
 
 def _require_signer(kind: StatementKind, message: Message, kid: str) -> None:
@@ -136,6 +140,13 @@ def _has_unknown_fields(message: Message) -> bool:
     if len(UnknownFieldSet(message)):
         return True
     return any(map(_has_unknown_fields, _submessages(message)))
+
+
+def _holds_times(message: Message) -> bool:
+    """Whether each Timestamp in it is a moment of the years 1 to 9999; the rules of fields let more pass."""
+    if isinstance(message, Timestamp):
+        return FIRST_SECOND <= message.seconds <= LAST_SECOND and 0 <= message.nanos < 10**9
+    return all(map(_holds_times, _submessages(message)))
 
 
 def _submessages(message: Message) -> list[Message]:
