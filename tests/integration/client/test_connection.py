@@ -10,6 +10,8 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import any_pb2
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -23,6 +25,7 @@ from meldbrug.client import (
     Refused,
     Stale,
     Unavailable,
+    Unverified,
     connection,
 )
 from meldbrug.client.device import ServerClock
@@ -30,6 +33,7 @@ from meldbrug.client.errors import refusal_of
 from meldbrug.coordination.v1 import coordination_service_pb2 as coordination
 from meldbrug.crypto import SecretKeys, tokens
 from meldbrug.directory.v1 import directory_service_pb2 as directory
+from meldbrug.directory.v1.directory_pb2 import Member
 from tests.integration.client.scripted import (
     FULL,
     INSTALLATION,
@@ -142,6 +146,44 @@ async def test_a_server_time_that_is_none_corrects_nothing(told: str) -> None:
             await accept(connected)
 
     assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        b"\xff\xff",
+        directory.GetMeResponse(member=Member(key_change_time=Timestamp(seconds=2**62))).SerializeToString(),
+        directory.GetMeResponse(member=Member(key_change_time=Timestamp(nanos=-1))).SerializeToString(),
+    ],
+    ids=["no message", "a time of no calendar", "a fraction of no second"],
+)
+async def test_an_answer_that_is_none_is_not_given_out(lie: bytes) -> None:
+    async with serving(lie) as (connected, server):
+        with pytest.raises(Unverified):
+            await connected.call(GET_ME, directory.GetMeRequest(), directory.GetMeResponse, Credentials(KEYS))
+
+    assert len(server.bodies) == 1
+
+
+@pytest.mark.parametrize("seconds", [2**62, -(2**62)])
+async def test_a_wait_that_nobody_can_wait_is_no_wait(seconds: int) -> None:
+    detail = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=seconds))
+    lie = refusal(code_pb2.UNAVAILABLE, "DATABASE_UNAVAILABLE", detail)
+
+    async with serving(lie) as (connected, _):
+        with pytest.raises(Unavailable):
+            await accept(connected)
+
+
+async def test_a_refusal_whose_details_are_garbage_is_a_refusal() -> None:
+    garbage = any_pb2.Any(type_url="type.googleapis.com/google.rpc.ErrorInfo", value=b"\xff\xff")
+    status = rpc_status.to_status(
+        status_pb2.Status(code=code_pb2.PERMISSION_DENIED, message="no", details=[garbage])
+    )
+
+    async with serving(status) as (connected, _):
+        with pytest.raises(Refused):
+            await accept(connected)
 
 
 async def test_every_attempt_has_a_deadline_within_the_whole() -> None:
@@ -308,6 +350,21 @@ async def taken(connected: Connection, count: int, token: str = "") -> list[str]
             break
     await watching.aclose()  # type: ignore[attr-defined]  # an asynchronous generator
     return found
+
+
+def never() -> bytes:
+    message = coordination.WatchInboxResponse(resume_token="1")
+    message.notice.offer_time.seconds = 2**62
+    return message.SerializeToString()
+
+
+@pytest.mark.parametrize("lie", [b"\xff\xff", never()])
+async def test_a_change_that_is_none_ends_the_stream(lie: bytes) -> None:
+    async with serving([change("b", "0"), lie]) as (connected, server):
+        with pytest.raises(Unverified):
+            await taken(connected, 2)
+
+    assert len(server.bodies) == 1
 
 
 async def test_a_stream_goes_on_where_it_ended_or_broke() -> None:

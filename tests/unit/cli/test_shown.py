@@ -80,6 +80,12 @@ def test_people_read_a_moment_on_their_own_clock() -> None:
     assert moment(NOON) == moment(stamped(NOON)) == "2026-12-01 21:30"
 
 
+@pytest.mark.usefixtures("far_away")
+def test_a_moment_at_the_end_of_the_calendar_is_shown_all_the_same() -> None:
+    """A server may say so; no clock over there has reached that day."""
+    assert moment(datetime.max.replace(microsecond=0, tzinfo=UTC)) == "9999-12-31 23:59"
+
+
 # --- colours
 
 

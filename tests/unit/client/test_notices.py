@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from meldbrug.client import Book, Unverified
-from meldbrug.client.notices import _handed_over
+from meldbrug.client.notices import _handed_over, _require_in_force
 from meldbrug.client.reading import Eyes
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys, statements
@@ -58,3 +59,10 @@ def test_a_step_of_something_else_is_refused(changes: dict[str, Any]) -> None:
 def test_a_step_by_somebody_who_was_never_reached_is_refused() -> None:
     with pytest.raises(Unverified, match="another"):
         handed(step(SECOND, THIRD))
+
+
+def test_a_consent_for_as_long_as_there_is_a_calendar_is_in_force() -> None:
+    always = said.Consent()
+    always.valid_from.seconds, always.valid_until.seconds = statements.FIRST_SECOND, statements.LAST_SECOND
+
+    _require_in_force(always, datetime(2026, 12, 1, tzinfo=UTC))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from unicodedata import category
@@ -106,7 +107,9 @@ def moment(stamp: Timestamp | datetime) -> str:
         if not stamp.seconds:
             return ""
         stamp = stamp.ToDatetime(tzinfo=UTC)
-    return stamp.astimezone().strftime("%Y-%m-%d %H:%M")
+    with suppress(OverflowError, ValueError):  # The first and the last day that there are have no such zone.
+        stamp = stamp.astimezone()
+    return stamp.strftime("%Y-%m-%d %H:%M")
 
 
 def _plain_value(value: object) -> str:

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
-from meldbrug.crypto import SecretKeys, tokens
+from meldbrug.crypto import SecretKeys, statements, tokens
 
 from .device import ServerClock, elapsed_s
-from .errors import MeldbrugError, Refused, refusal_of
+from .errors import MeldbrugError, Refused, Unverified, refusal_of
 
 M = TypeVar("M", bound=Message)
 
@@ -123,19 +123,18 @@ class Connection:
 
         Raises:
             Refused: the server said no.
+            Unverified: the answer is no such message, or holds a time of no calendar.
             NotReached: nobody answered in time.
         """
         body = request.SerializeToString(deterministic=True)
-        call: grpc.aio.UnaryUnaryMultiCallable[bytes, M] = self.channel(method).unary_unary(
-            method, response_deserializer=answer.FromString
-        )
+        call: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self.channel(method).unary_unary(method)
         until = elapsed_s() + within_s
         attempt, corrected = 0, False
         while True:
             attempt += 1
             left = until - elapsed_s()
             try:
-                found: M = await call(
+                found = await call(
                     body,
                     timeout=max(0.001, min(DEADLINE_S, left)),
                     metadata=self.metadata(method, body, credentials),
@@ -153,7 +152,7 @@ class Connection:
             else:
                 if credentials:
                     self.clock.agree()
-                return found
+                return _read(found, answer)
 
     async def stream(
         self, method: str, request: Message, answer: type[M], credentials: Credentials, *, within_s: float
@@ -162,16 +161,15 @@ class Connection:
 
         Raises:
             Refused: the server said no.
+            Unverified: what came is no such message, or holds a time of no calendar.
             NotReached: the connection broke.
         """
         body = request.SerializeToString(deterministic=True)
-        call: grpc.aio.UnaryStreamMultiCallable[bytes, M] = self.channel(method).unary_stream(
-            method, response_deserializer=answer.FromString
-        )
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self.channel(method).unary_stream(method)
         running = call(body, timeout=within_s, metadata=self.metadata(method, body, credentials))
         try:
             async for message in running:
-                yield message
+                yield _read(message, answer)
         except grpc.aio.AioRpcError as error:
             refusal = refusal_of(error)
             self._corrects(refusal)
@@ -234,6 +232,17 @@ def _channel(address: str, tls_root: bytes | None, *, plaintext: bool) -> grpc.a
     if plaintext:
         return grpc.aio.insecure_channel(address, options=OPTIONS)
     return grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(tls_root), options=OPTIONS)
+
+
+def _read(body: bytes, answer: type[M]) -> M:
+    """Returns an answer whose times all have a datetime; gRPC itself would give out what it cannot parse."""
+    try:
+        found = answer.FromString(body)
+    except DecodeError:
+        raise Unverified("answer") from None
+    if not statements.holds_times(found):
+        raise Unverified("time")
+    return found
 
 
 def backoff_s(attempt: int) -> float:

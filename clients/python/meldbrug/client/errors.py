@@ -13,6 +13,7 @@ MeldbrugError
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import grpc
@@ -103,9 +104,10 @@ def refusal_of(error: grpc.aio.AioRpcError) -> MeldbrugError:
     retry = error_details_pb2.RetryInfo()
     has_retry = False
     for detail in status.details:
-        has_retry |= detail.Unpack(retry)
-        detail.Unpack(bad)
-        detail.Unpack(info)
+        with suppress(DecodeError):
+            has_retry |= detail.Unpack(retry)
+            detail.Unpack(bad)
+            detail.Unpack(info)
     code = name_of(code_pb2.Code, status.code)
     return _CLASSES.get(code, Refused)(
         code=code,
@@ -113,7 +115,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> MeldbrugError:
         message=status.message,
         metadata=dict(info.metadata),
         fields=tuple((item.field, item.description) for item in bad.field_violations),
-        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if has_retry else None,
+        retry_after_s=retry.retry_delay.seconds + retry.retry_delay.nanos / 1e9 if has_retry else None,
     )
 
 

@@ -95,7 +95,7 @@ def read_notice(
 
 def _require_in_force(consent: said.Consent, now: datetime) -> None:
     since, until = (stamp.ToDatetime(tzinfo=UTC) for stamp in (consent.valid_from, consent.valid_until))
-    require(since - CLOCK_TOLERANCE <= now < until + CLOCK_TOLERANCE, "consent is not in force")
+    require(since <= now + CLOCK_TOLERANCE and now - CLOCK_TOLERANCE < until, "consent is not in force")
 
 
 def _others(

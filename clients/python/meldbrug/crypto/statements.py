@@ -116,6 +116,13 @@ def parse(kind: StatementKind, signed: common_pb2.Signed, cls: type[M]) -> M:
     return message
 
 
+def holds_times(message: Message) -> bool:
+    """Whether each Timestamp in it is a moment of the years 1 to 9999; the rules of fields let more pass."""
+    if isinstance(message, Timestamp):
+        return FIRST_SECOND <= message.seconds <= LAST_SECOND and 0 <= message.nanos < 10**9
+    return all(map(holds_times, _submessages(message)))
+
+
 def _require_form(kind: StatementKind, cls: type[Message]) -> None:
     if _FORMS[kind][0] is not cls:
         raise TypeError(f"{kind.value} is not written as {cls.__name__}")
@@ -127,7 +134,7 @@ def _require_rules(message: Message) -> None:
     except protovalidate.ValidationError:
         # The violations quote fields, and a statement is confidential.
         raise StatementMalformed("rules") from None
-    if not _holds_times(message):
+    if not holds_times(message):
         raise StatementMalformed("rules")
 
 
@@ -140,13 +147,6 @@ def _has_unknown_fields(message: Message) -> bool:
     if len(UnknownFieldSet(message)):
         return True
     return any(map(_has_unknown_fields, _submessages(message)))
-
-
-def _holds_times(message: Message) -> bool:
-    """Whether each Timestamp in it is a moment of the years 1 to 9999; the rules of fields let more pass."""
-    if isinstance(message, Timestamp):
-        return FIRST_SECOND <= message.seconds <= LAST_SECOND and 0 <= message.nanos < 10**9
-    return all(map(_holds_times, _submessages(message)))
 
 
 def _submessages(message: Message) -> list[Message]:
