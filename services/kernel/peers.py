@@ -15,7 +15,7 @@ from meldbrug.crypto import tokens
 from meldbrug.crypto.keys import SecretKeys
 from services.kernel.answers import refusal_from
 from services.kernel.clock import Clock
-from services.kernel.errors import Code, Refusal, Unavailable
+from services.kernel.errors import Code, Unavailable
 from services.kernel.interceptors import current_call
 from services.kernel.lines import Line
 from services.kernel.log import request_id
@@ -25,6 +25,7 @@ M = TypeVar("M", bound=Message)
 # Kept back of the caller's budget, to answer within it.
 RESERVE_S = 0.05
 FIRST_WAIT_S = 0.05
+UNANSWERED = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
 # Codes that are our own doing: the caller could do nothing with them.
 OURS = frozenset({Code.UNAUTHENTICATED, Code.INTERNAL, Code.DEADLINE_EXCEEDED})
 
@@ -83,10 +84,11 @@ class Peer:
 
 
 def _refusal_of(error: grpc.aio.AioRpcError) -> Exception:
-    if error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-        return Unavailable("PEER_UNAVAILABLE")
     status = rpc_status.from_call(cast("grpc.Call", error))  # It has the three methods that are asked of it.
-    refusal = refusal_from(status) if status else Refusal(Code.INTERNAL, "INTERNAL")
+    # Without a status it was gRPC that spoke: nobody there, too many calls, a peer in the moment of its stop.
+    if status is None or error.code() in UNANSWERED:
+        return Unavailable("PEER_UNAVAILABLE")
+    refusal = refusal_from(status)
     return PeerFailedError(refusal.reason) if refusal.code in OURS else refusal
 
 

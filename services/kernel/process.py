@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import Self
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from meldbrug.crypto.keys import SEED_BYTES, SecretKeys
@@ -21,19 +21,19 @@ from services.kernel import failpoints, migrations
 from services.kernel.admission import Admission
 from services.kernel.clock import Clock, DatabaseClock, Ids, SystemIds
 from services.kernel.config import ConfigurationError, KernelSettings, read_bytes, read_hex
+from services.kernel.health import SERVING, Health
 from services.kernel.interceptors import Chain
 from services.kernel.jobs import pass_time
 from services.kernel.log import Event, Metrics, emit, emit_failure
 from services.kernel.openfga.adapter import OpenFGA, Probe
 from services.kernel.pages import Pages
 from services.kernel.peers import Peers
+from services.kernel.receiving import Receiving
 from services.kernel.rpc import Builder, Kernel, Loop, Service, rules
 from services.kernel.tokens import Identity, ServiceKeys
 
-WATCH_S = 2.0
 RESTART_S = 1.0
 LEAST_GRACE_S = 1.0
-SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 # Beyond our own limit gRPC itself refuses, without a reason; up to this factor the chain does, with one.
 HEADROOM = 2
 MAX_METADATA_BYTES = 8192
@@ -61,7 +61,7 @@ class Process:
         self.metrics = Metrics()
         self.address = ""
         self.services: list[Service] = []
-        self._health = health.aio.HealthServicer()
+        self._health = Health()
         self._ending = AsyncExitStack()
         self._stopping = asyncio.Event()
         self._signalled = asyncio.Event()
@@ -77,7 +77,7 @@ class Process:
         return self
 
     async def __aexit__(self, *failure: object) -> None:
-        """Stops in order: say so, take no calls and drain, end workers, close what they used."""
+        """Stops in order: take no calls and drain, end workers, close what they used."""
         await self._ending.aclose()
 
     async def wait(self) -> None:
@@ -93,7 +93,9 @@ class Process:
         self._ending.push_async_callback(self._authz.close)
         self._admission = Admission(self._settings.admission, self.metrics, self._clock.monotonic)
         self._server = grpc.aio.server(
-            options=_server_options(self._settings), maximum_concurrent_rpcs=MAX_RPCS
+            interceptors=[Receiving()],
+            options=_server_options(self._settings),
+            maximum_concurrent_rpcs=MAX_RPCS,
         )
         self._ending.push_async_callback(self._server.stop, 0)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -112,7 +114,6 @@ class Process:
         emit(Event.PROCESS_STARTED, address=self.address, count=len(self.services))
 
     async def _drain(self) -> None:
-        await self._health.enter_graceful_shutdown()
         await self._server.stop(self._settings.stop_grace_s)
         emit(Event.PROCESS_STOPPED, address=self.address)
 
@@ -196,43 +197,15 @@ class Process:
             self.metrics.serve(metrics_host, int(metrics_port))
 
     async def _start_loops(self) -> None:
-        loops: list[Loop] = [await self._watch("policy", self._authz.ready)]
+        loops: list[Loop] = [await self._health.watching("policy", self._authz.ready)]
         for service in self.services:
             follow = partial(self._shared.follow, service.database.moment)
-            loops.append(await self._watch(f"database.{service.name}", follow))
+            loops.append(await self._health.watching(f"database.{service.name}", follow))
             loops.extend(service.background)
             if service.jobs:
                 loops.append(service.jobs.run)
         self._loops = [asyncio.create_task(_keep(loop, self._stopping)) for loop in loops]  # noqa: TID251 (ended in order by _end_loops)
         self._ending.push_async_callback(self._end_loops)
-
-    async def _watch(self, name: str, ask: Callable[[], Awaitable[None]]) -> Loop:
-        """A loop that shows under `dependency.<name>` in the health service whether something answers.
-
-        What was not asked yet does not serve.
-        """
-        await self._health.set(f"dependency.{name}", NOT_SERVING)
-
-        async def watch(stopping: asyncio.Event) -> None:
-            state = None
-            while True:
-                found = await _answers(ask)
-                if found is not state:
-                    state = found
-                    await self._health.set(f"dependency.{name}", SERVING if found else NOT_SERVING)
-                    emit(Event.DEPENDENCY_FOUND if found else Event.DEPENDENCY_LOST, dependency=name)
-                if await pass_time(stopping, WATCH_S):
-                    return
-
-        return watch
-
-
-async def _answers(ask: Callable[[], Awaitable[None]]) -> bool:
-    try:
-        await ask()
-    except Exception:  # noqa: BLE001 (no answer is no answer)
-        return False
-    return True
 
 
 async def _keep(loop: Loop, stopping: asyncio.Event) -> None:

@@ -7,9 +7,10 @@ its own where the caller is not who the service speaks with, or the one closed d
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 
+import protovalidate
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
 
@@ -17,10 +18,20 @@ from meldbrug.annotations.v1 import annotations_pb2
 from meldbrug.client import MemberClient, ReporterClient, Yes, new_id
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys
+from meldbrug.statements.v1 import statements_pb2
 from meldbrug.thirdparty.buf.validate import validate_pb2
 from services.bootstrap.secrets import key_pair
 from tests.support.actors import PARTIES, Actors, Case
-from tests.support.personas import FILES, NOBODY, Doors, Persona, methods, request_class, services
+from tests.support.personas import (
+    FILES,
+    NOBODY,
+    Doors,
+    Persona,
+    message_class,
+    methods,
+    request_class,
+    services,
+)
 from tests.support.requests import request_for
 from tests.support.sector import World
 
@@ -282,6 +293,34 @@ def test_every_field_says_how_it_may_be_treated_and_how_long_it_may_be(message: 
             assert rules.string.max_len or rules.string.len or rules.string.uuid, one.full_name
         if one.type == FieldDescriptor.TYPE_BYTES:
             assert rules.bytes.max_len or rules.bytes.len, one.full_name
+
+
+def _said() -> Iterator[FieldDescriptor]:
+    """Yields every string that somebody may send, in a request or in a statement."""
+    pending = [method.input_type for method in methods().values()]
+    pending += statements_pb2.DESCRIPTOR.message_types_by_name.values()
+    seen = set()
+    while pending:
+        message = pending.pop()
+        if message.full_name in seen:
+            continue
+        seen.add(message.full_name)
+        pending += [one.message_type for one in message.fields if one.message_type]
+        yield from (one for one in message.fields if one.type == FieldDescriptor.TYPE_STRING)
+
+
+@pytest.mark.parametrize("one", sorted(_said(), key=lambda one: one.full_name), ids=lambda one: one.full_name)
+def test_no_string_is_let_in_with_characters_that_no_table_holds(one: FieldDescriptor) -> None:
+    """T9: PostgreSQL keeps no NUL, and a name with a line of its own could say something else."""
+    for held in ("\0", "een\0twee", "een\ntwee", "een\n", "\x7f"):
+        message = message_class(one.containing_type.full_name)()
+        if one.is_repeated:
+            getattr(message, one.name).append(held)
+        else:
+            setattr(message, one.name, held)
+        broken = [violation.proto for violation in protovalidate.collect_violations(message)]
+        named = {violation.field.elements[0].field_name for violation in broken}
+        assert one.name in named, held
 
 
 async def test_lists_hold_only_ones_own(cast: Cast) -> None:

@@ -6,17 +6,23 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from random import Random
+from statistics import median
+from typing import Any
 
+import grpc
+import psutil
 import pytest
 from google.protobuf.message import Message
 
 from meldbrug.client import Unavailable
 from meldbrug.crypto import SecretKeys
 from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
+from services.kernel.receiving import PLACES
 from tests.support.actors import Actors, Case
 from tests.support.campaign import Campaign
-from tests.support.faults import Recorder, effects, succeeds
+from tests.support.faults import Recorder, effects, is_refused, succeeds, until
 from tests.support.openings import OPEN, open_once, opened, opening
 from tests.support.personas import Doors, Persona
 from tests.support.sector import World
@@ -80,6 +86,64 @@ async def test_no_stranger_reaches_the_policy_engine(
     recorder.patience_s = 30.0
     assert await succeeds(lambda: open_once(case))
     assert effects(world, case.incident) == {**before, "releases": before["releases"] + 1}
+
+
+SILENT, CONNECTIONS = 10_000, 100
+MEASURED = 40
+MORE_MB, SLOWER = 150, 4
+
+
+async def test_ten_thousand_who_begin_and_say_nothing_keep_nobody_out(
+    world: World, actors: Actors, recorder: Recorder
+) -> None:
+    """T11, I26: calls without token, request or end; openings, a report and a withdrawal go on."""
+    case = await opened(actors)
+    recorder.patience_s = 10.0
+    alone, held_mb = await openings_ms(case), used_mb(world)
+    async with silent(world.endpoints.services["disclosure"]) as calls:
+        beside = await openings_ms(case)
+        more_mb = used_mb(world) - held_mb
+        await actors.report()
+        await case.consents.withdraw(case.notice)
+        waiting = sum(not call.done() for call in calls)
+    print(f"alone {alone:.1f} ms, beside {waiting} silent ones {beside:.1f} ms, {more_mb:.0f} MB more")
+    assert await is_refused(open_once(case))
+    assert beside < SLOWER * alone
+    assert more_mb < MORE_MB
+
+
+@asynccontextmanager
+async def silent(address: str) -> AsyncIterator[list[Any]]:
+    """So many calls of nobody under way on so many connections, none of which says anything."""
+    apart = [("grpc.use_local_subchannel_pool", 1)]
+    channels = [grpc.aio.insecure_channel(address, options=apart) for _ in range(CONNECTIONS)]
+    calls = []
+    for channel in channels:
+        calls += [channel.stream_unary(OPEN)() for _ in range(SILENT // CONNECTIONS)]
+        await channel.channel_ready()
+
+    async def on_their_way() -> int:
+        return sum(not call.done() for call in calls)
+
+    await until(on_their_way, lambda left: left <= PLACES)
+    yield calls
+    for channel in channels:
+        await channel.close()
+
+
+async def openings_ms(case: Case) -> float:
+    """The median time of some openings."""
+    took = []
+    for _ in range(MEASURED):
+        began = time.perf_counter()
+        await open_once(case)
+        took.append(time.perf_counter() - began)
+    return median(took) * 1000
+
+
+def used_mb(world: World) -> float:
+    """What the disclosure service holds in memory."""
+    return float(psutil.Process(world.stack.process("disclosure").process.pid).memory_info().rss / 2**20)
 
 
 async def turned_away(doors: Doors, chosen: list[tuple[str, Message, Persona]]) -> tuple[Counter[str], float]:

@@ -123,7 +123,7 @@ class Doors:
             return Answer(error.code().name, error.details() or "", trailers, b"", took)
         return Answer("OK", "", (), answer, time.perf_counter() - began)
 
-    async def try_again(self, method: str, request: Message, persona: Persona) -> Answer:
+    async def try_again(self, method: str, request: Message | bytes, persona: Persona) -> Answer:
         """Knocks as a client does: again, after the wait it is told, when a peer was too busy to be asked."""
         answer = await self.knock(method, request, persona)
         for _ in range(ATTEMPTS):

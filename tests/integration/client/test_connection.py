@@ -258,6 +258,14 @@ async def test_reasons_of_another_domain_are_not_ours() -> None:
     assert raised.value.reason == ""
 
 
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED"])
+def test_a_server_that_stops_has_not_answered(code: str) -> None:
+    """A command is repeated then: in the moment of a stop gRPC calls it cancelled."""
+    failed = grpc.aio.AioRpcError(grpc.StatusCode[code], grpc.aio.Metadata(), grpc.aio.Metadata())
+
+    assert isinstance(refusal_of(failed), NotReached)
+
+
 def test_a_code_of_a_newer_server_is_its_number() -> None:
     status = ("grpc-status-details-bin", status_pb2.Status(code=99, message="no").SerializeToString())
     failed = grpc.aio.AioRpcError(grpc.StatusCode.UNKNOWN, grpc.aio.Metadata(), grpc.aio.Metadata(status))

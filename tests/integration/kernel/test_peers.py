@@ -21,6 +21,7 @@ from tests.support.echo import (
     ALPHA,
     BETA,
     INSTALLATION,
+    PACKAGE,
     PEER_ECHO,
     Caller,
     EchoRequest,
@@ -90,6 +91,27 @@ async def test_a_peer_that_is_down_is_unavailable() -> None:
     with pytest.raises(errors.Unavailable) as refusal:
         await ask_peer(nowhere)
     await nowhere.close()
+
+    assert refusal.value.reason == "PEER_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.CANCELLED, grpc.StatusCode.RESOURCE_EXHAUSTED])
+async def test_what_grpc_says_in_a_peer_s_place_is_no_answer(code: grpc.StatusCode) -> None:
+    async def end(_request: bytes, context: Any) -> None:
+        await context.abort(code, "not a word of ours")
+
+    server = grpc.aio.server()
+    handlers = {"Echo": grpc.unary_unary_rpc_method_handler(end)}
+    server.add_generic_rpc_handlers(
+        [grpc.method_handlers_generic_handler(f"{PACKAGE}.PeerService", handlers)]
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    asked = Peers(ALPHA, INSTALLATION, SystemClock(), {"beta": f"127.0.0.1:{port}"}, lambda: "")
+    with pytest.raises(errors.Unavailable) as refusal:
+        await ask_peer(asked)
+    await asked.close()
+    await server.stop(0)
 
     assert refusal.value.reason == "PEER_UNAVAILABLE"
 

@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from sqlalchemy import text
 
 from meldbrug.crypto.keys import SecretKeys
+from services.kernel import health as health_module
 from services.kernel import migrations
 from services.kernel import process as module
 from services.kernel.config import ConfigurationError, KernelSettings
@@ -23,6 +24,8 @@ from tests.support.echo import PACKAGE, Behaviours, Caller, Echo, EchoRequest, M
 from tests.support.proxy import proxied
 
 MakeSettings = Callable[..., KernelSettings]
+# The latter for a call that comes in the very moment of the stop; clients take both for nobody there.
+STOPPED = {"UNAVAILABLE", "CANCELLED"}
 SERVING = health_pb2.HealthCheckResponse.SERVING
 
 
@@ -114,7 +117,7 @@ async def test_each_service_has_its_health(process: Process) -> None:
 async def test_a_lost_dependency_shows_and_comes_back(
     world: World, make_settings: MakeSettings, policy: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "WATCH_S", 0.05)
+    monkeypatch.setattr(health_module, "WATCH_S", 0.05)
     async with proxied(policy["address"]) as proxy:
         settings = make_settings(openfga={"address": f"127.0.0.1:{proxy.port}", "write_timeout_ms": 200})
         async with Process(settings, {"alpha": world.build}) as process, asyncio.timeout(15):
@@ -170,7 +173,7 @@ async def test_the_stop_drains_calls_and_jobs(world: World, make_settings: MakeS
     await channel.close()
 
 
-async def test_the_stop_says_so_first_then_takes_no_calls_and_ends_workers_after_the_last_call(
+async def test_the_stop_takes_no_calls_and_ends_workers_after_the_last_call(
     world: World, make_settings: MakeSettings
 ) -> None:
     entered, may_go, worked, done = asyncio.Event(), asyncio.Event(), asyncio.Event(), []
@@ -201,19 +204,15 @@ async def test_the_stop_says_so_first_then_takes_no_calls_and_ends_workers_after
     ):
         jobs, database = process.services[0].jobs, process.services[0].database
         assert jobs is not None
-        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service="alpha"))
-        assert (await watching.read()).status == SERVING
         caller = Caller(channel, keys)
         call = asyncio.create_task(caller.call("MemberService/Echo", EchoRequest(behaviour="slow")))
         await entered.wait()
 
         stopping = asyncio.create_task(process.__aexit__())
 
-        assert (await watching.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
-        watching.cancel()
-        assert await until_refused(caller) == "UNAVAILABLE"
+        assert await until_refused(caller) in STOPPED
         async with grpc.aio.insecure_channel(process.address) as another:
-            assert await until_refused(Caller(another, keys)) == "UNAVAILABLE"
+            assert await until_refused(Caller(another, keys)) in STOPPED
         assert not stopping.done()
         may_go.set()
         assert (await call).subject == "persons/p"

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Final
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -23,6 +24,10 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from .names import name_of
 
 DOMAIN = "meldbrug"
+UNANSWERED: Final = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}
+)
+"""What gRPC says without details when nobody answered; CANCELLED where a server stopped in that moment."""
 
 
 class MeldbrugError(Exception):
@@ -121,7 +126,7 @@ def refusal_of(error: grpc.aio.AioRpcError) -> MeldbrugError:
 
 def _without_details(error: grpc.aio.AioRpcError) -> MeldbrugError:
     code = error.code()
-    if code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
+    if code in UNANSWERED:
         return NotReached(f"no answer: {code.name}")
     return Refused(code=code.name, reason="", message=error.details() or code.name)
 
