@@ -13,15 +13,14 @@ from tests.support.actors import Actors, Case
 from tests.support.campaign import Campaign
 from tests.support.effects import Ledger
 from tests.support.faults import Recorder, Sent, effects, succeeds
-from tests.support.garbling import NONSENSE, Garbler
+from tests.support.garbling import Garbler, judge
 from tests.support.openings import open_once, opened
-from tests.support.personas import Answer, Doors, Persona, methods
+from tests.support.personas import Doors, Persona, methods
 from tests.support.requests import request_for
 from tests.support.sector import World
 from tests.support.twins import Side, Strand
 
 PER_CASE, AT_ONCE, LIVES = 500, 8, 3
-NEVER = {"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "DATA_LOSS", "DEADLINE_EXCEEDED", "UNAVAILABLE"}
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ async def victim(actors: Actors) -> Case:
     return await opened(actors)
 
 
-@pytest.mark.campaign("garbled", unit="calls", floor=1000, target=100_000, short_s=120)
+@pytest.mark.campaign("garbled", unit="calls", floor=500, target=100_000, short_s=120)
 async def test_whoever_may_pass_cannot_make_anything_fall_over(
     world: World, recorder: Recorder, doors: Doors, ledger: Ledger, victim: Case, campaign: Campaign
 ) -> None:
@@ -109,10 +108,3 @@ async def told(doors: Doors, calls: Calls) -> Counter[str]:
 
     await asyncio.gather(*(some() for _ in range(AT_ONCE)))
     return found
-
-
-def judge(method: str, body: bytes, answer: Answer) -> None:
-    """Whether the answer is one that was thought of, and says nothing back."""
-    assert answer.code not in NEVER, (method, answer.code, answer.reason, body.hex())
-    assert NONSENSE not in repr(answer.seen), (method, answer.reason, "repeats what was sent")
-    assert answer.code == "OK" or answer.reason, (method, answer.code, answer.details)

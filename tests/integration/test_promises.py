@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import hashlib
@@ -9,6 +10,7 @@ import json
 import re
 import secrets
 import urllib.request
+import zlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from random import Random
@@ -27,11 +29,12 @@ from meldbrug.common.v1.common_pb2 import (
     KIND_SUMMARY,
     PURPOSE_PROTECT_PEOPLE,
 )
-from meldbrug.crypto import SecretKeys, keys_from, new_entropy
+from meldbrug.crypto import SecretKeys, keys_from, new_entropy, to_words
+from meldbrug.crypto.receipt import LANGUAGES
 from services.stack.processes import free_port
 from services.stack.stack import Stack
 from tests.support.actors import NOTICE, TEXTS, Actors, Case, seen, until
-from tests.support.canaries import Flock, disguised
+from tests.support.canaries import Flock, Receipts, disguised
 from tests.support.places import dump, places, tuples
 from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
@@ -62,6 +65,7 @@ def told_stack(metrics_port: int, journals: Path) -> Iterator[Stack]:
 
 CONTENT = Flock.bred(Random(secrets.randbits(64)), 10_000)
 NAMES = Flock.bred(Random(secrets.randbits(64)), 50)
+RECEIPTS = Receipts.made(Random(secrets.randbits(64)), 100)
 A_TEXT = 1250
 
 
@@ -97,6 +101,24 @@ async def sung(actors: Actors) -> SecretKeys:
     return keys
 
 
+async def kept(actors: Actors) -> None:
+    """A report under each receipt of which a piece would be known again; all come back, one withdraws."""
+    circle = await actors.circle()
+    draft = Draft(
+        texts=TEXTS, intake=[await actors.person(actors.member("duinroos-vp"))], production=circle.production
+    )
+
+    async def told(entropy: bytes) -> ReporterClient:
+        reporter = ReporterClient(actors.world.connection, keys_from(entropy))
+        await reporter.report(draft)
+        await ReporterClient(actors.world.connection, keys_from(entropy)).find()
+        return reporter
+
+    for start in range(0, len(RECEIPTS.entropies), 10):
+        reporters = await asyncio.gather(*map(told, RECEIPTS.entropies[start : start + 10]))
+    await reporters[0].withdraw_report()
+
+
 @pytest.fixture(scope="module")
 async def world(told_stack: Stack) -> AsyncIterator[World]:
     """After the demo's story, a case of our own that went all the way, and one that is full of canaries."""
@@ -109,6 +131,7 @@ async def world(told_stack: Stack) -> AsyncIterator[World]:
         await case.handler.handler.note(case.incident, NOTE)
         await case.reporter.send(MESSAGE)
         SUNG.append(await sung(actors))
+        await kept(actors)
         yield world
 
 
@@ -222,6 +245,7 @@ def test_ten_thousand_canaries_are_nowhere(world: World, page: bytes, journals: 
         place for place, held in found.items() if held
     }
     assert {place: forms for place, held in found.items() if (forms := CONTENT.found_in(held))} == {}
+    assert {place: forms for place, held in found.items() if (forms := RECEIPTS.found_in(held))} == {}
     for place, held in found.items():
         assert hits(held, (form for seed in seeds(world) for form in disguises(seed))) == [], place
     assert NAMES.found_in(found["rows"])
@@ -229,10 +253,27 @@ def test_ten_thousand_canaries_are_nowhere(world: World, page: bytes, journals: 
         assert not UNNAMED.search(place) or not NAMES.found_in(held), place
 
 
+def receipt_forms(entropy: bytes) -> Iterator[bytes]:
+    """Yields the ways in which a receipt, or its first half, may lie around."""
+    yield from (entropy, entropy[:8], entropy[::-1], entropy.hex().encode(), zlib.compress(entropy))
+    yield from (base64.b64encode(bytes(shift) + entropy) for shift in range(3))
+    yield hashlib.sha256(entropy).hexdigest().encode()
+    for language in LANGUAGES:
+        words = to_words(entropy, language)
+        yield from (sign.join(words).encode() for sign in (" ", "-", ",", "\n"))
+        yield from (" ".join(words).encode("utf-16-le"), " ".join(words[:6]).encode())
+        yield from (
+            gzip.compress(" ".join(words).encode()),
+            hashlib.sha256(" ".join(words).encode()).hexdigest().encode(),
+        )
+
+
 def test_a_canary_in_any_form_and_place_would_be_found(world: World, page: bytes, journals: Path) -> None:
     """Teeth of the test above: planted in each form, and in a row of the database itself."""
     for form, disguise in disguised(CONTENT.canaries[-1]):
         assert CONTENT.found_in(b"\x00..." + disguise + b"...\x00"), form
+    for form in receipt_forms(RECEIPTS.entropies[-1]):
+        assert RECEIPTS.found_in(b"\x00..." + form + b"...\x00"), form
     with psycopg.connect(world.endpoints.database_url, autocommit=True) as sql:
         sql.execute("CREATE TABLE public.leak AS SELECT %s::text AS what", (CONTENT.canaries[7],))
         found = places(world, page, journals)

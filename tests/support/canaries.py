@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from random import Random
 
+from meldbrug.crypto import to_words
+from meldbrug.crypto.receipt import ENTROPY_BYTES, LANGUAGES, ReceiptLanguage
+
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 MARKER, SALT = 8, 6
+WIDE = ("utf-16-le", "utf-16-be")
 WINDOW, INFLATED_AT_MOST = 1 << 18, 1 << 22
 HASH = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 # Beginnings of gzip and of zlib at each of its levels.
@@ -51,6 +55,51 @@ class Flock:
     @cached_property
     def _digests(self) -> set[bytes]:
         return {hashlib.sha256(canary.encode()).digest() for canary in self.canaries}
+
+
+@dataclass(frozen=True)
+class Receipts:
+    """Receipts that begin alike: whoever keeps the first half of one, in bytes or words, keeps the mark."""
+
+    mark: bytes
+    entropies: tuple[bytes, ...]
+
+    @classmethod
+    def made(cls, random: Random, count: int) -> Receipts:
+        """So many of them, with a mark that no others have."""
+        mark = random.randbytes(ENTROPY_BYTES // 2)
+        return cls(mark, tuple(mark + random.randbytes(ENTROPY_BYTES - len(mark)) for _ in range(count)))
+
+    def found_in(self, haystack: bytes) -> set[str]:
+        """The forms in which any of them lies there: bytes, words, compressed or hashed."""
+        forms = {name for name, form in self._forms if form in haystack}
+        forms |= {f"compressed {name}" for inner in inflated(haystack) for name in self.found_in(inner)}
+        return forms | ({"hashed"} if self._digests & hashes(haystack) else set())
+
+    @cached_property
+    def _forms(self) -> tuple[tuple[str, bytes], ...]:
+        raw, words = self.mark, [" ".join(self._words(language)) for language in LANGUAGES]
+        written = [
+            (f"words {sign!r}", text.replace(" ", sign).encode()) for text in words for sign in " -,\n"
+        ]
+        wide = [(f"words in {coding}", text.encode(coding)) for text in words for coding in WIDE]
+        bits = [(f"base64 +{shift}", in_base64(raw, shift)) for shift in range(3)]
+        hexed = [("hex", raw.hex().encode()), ("hex in upper case", raw.hex().upper().encode())]
+        return (("bytes", raw), ("reversed", raw[::-1]), *hexed, *bits, *written, *wide)
+
+    def _words(self, language: ReceiptLanguage) -> tuple[str, ...]:
+        """The words that the mark alone decides."""
+        return to_words(self.mark + bytes(ENTROPY_BYTES - len(self.mark)), language)[
+            : 8 * len(self.mark) // 11
+        ]
+
+    @cached_property
+    def _digests(self) -> set[bytes]:
+        return {
+            hashlib.sha256(form).digest()
+            for entropy in self.entropies
+            for form in (entropy, *(" ".join(to_words(entropy, language)).encode() for language in LANGUAGES))
+        }
 
 
 def _letters(random: Random, count: int) -> str:

@@ -19,12 +19,21 @@ from google.protobuf.message import DecodeError, Message
 from meldbrug.common.v1.common_pb2 import Signed
 from meldbrug.crypto import SecretKeys, statements
 from meldbrug.crypto.statements import StatementKind
+from tests.support.personas import Answer
 
 NUMBERS = (0, 1, -1, 2, 3, 7, 99, 10**6, 2**31 - 1, -(2**31), 2**53, 253_402_300_800, 2**63 - 1, -(2**63))
 TEXTS = ("", " ", "\0", "a\0b", "x", "-", "/", "..", "%s", "'", "\u202e", "é" * 3, "\U0001f6a7", "incidents/")
 NONSENSE = "Nergens te herhalen."
 """Long enough to be known again in an answer; no method gives it back to whoever is refused."""
 LONGEST = 2000
+NEVER = {"INTERNAL", "UNKNOWN", "UNIMPLEMENTED", "DATA_LOSS", "DEADLINE_EXCEEDED", "UNAVAILABLE"}
+
+
+def judge(method: str, body: bytes, answer: Answer) -> None:
+    """Whether the answer is one that was thought of, and says nothing back."""
+    assert answer.code not in NEVER, (method, answer.code, answer.reason, body.hex())
+    assert NONSENSE not in repr(answer.seen), (method, answer.reason, "repeats what was sent")
+    assert answer.code == "OK" or answer.reason, (method, answer.code, answer.details)
 
 
 @dataclass(frozen=True)
