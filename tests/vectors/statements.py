@@ -8,7 +8,7 @@ from meldbrug.common.v1.common_pb2 import Signed
 from meldbrug.crypto import (
     commitment_of,
 )
-from meldbrug.crypto.statements import StatementKind, signing_input
+from meldbrug.crypto.statements import LAST_SECOND, StatementKind, signing_input
 from meldbrug.statements.v1 import statements_pb2 as wire
 from tests.unit.crypto import builders as b
 from tests.unit.crypto.replay import Values, signed_values
@@ -162,6 +162,18 @@ def statement_refusals() -> list[Values]:
             "rules",
         ),
         refused(
+            "a control character",
+            received(of_two_lines().SerializeToString(), StatementKind.CONSENT),
+            "STATEMENT_MALFORMED",
+            "rules",
+        ),
+        refused(
+            "a time of no calendar",
+            received(endless().SerializeToString(), StatementKind.CONSENT),
+            "STATEMENT_MALFORMED",
+            "rules",
+        ),
+        refused(
             "names another signer",
             received(b.refusal(reporter_kid=b.READER.kid).SerializeToString()),
             "STATEMENT_FOREIGN",
@@ -176,4 +188,18 @@ def refused_kind() -> wire.Consent:
     message = b.consent()
     message.sections[0].ClearField("kind")
     message.sections[0].MergeFromString(b"\x18\x63")
+    return message
+
+
+def of_two_lines() -> wire.Consent:
+    """A consent to terms whose version has a line of its own."""
+    message = b.consent()
+    message.terms_version += "\n"
+    return message
+
+
+def endless() -> wire.Consent:
+    """A consent until a second that no calendar holds."""
+    message = b.consent()
+    message.valid_until.seconds = LAST_SECOND + 1
     return message

@@ -116,6 +116,9 @@ def form(pattern: str, max_len: object) -> str:
     return f"`{text}`"
 
 
+ONE_LINE = r"^[^\x00-\x1F\x7F]*$"
+
+
 def bounds(low: object, high: object) -> str:
     return f"{low:,} to {high:,}" if low else f"at most {high:,}"
 
@@ -126,11 +129,12 @@ def rule_of_value(rules: validate_pb2.FieldRules) -> str:
     ignore = left.pop("ignore", validate_pb2.IGNORE_UNSPECIFIED)
     assert ignore in {validate_pb2.IGNORE_UNSPECIFIED, validate_pb2.IGNORE_IF_ZERO_VALUE}
     match rules.WhichOneof("type"):
-        case "string" if rules.string.HasField("pattern"):
+        case "string" if rules.string.pattern not in {"", ONE_LINE}:
             said = form(rules.string.pattern, left.pop("string.max_len"))
             del left["string.pattern"]
         case "string":
             said = f"{bounds(left.pop('string.min_len', 0), left['string.max_len'])} characters"
+            said += ", no control characters" if left.pop("string.pattern", "") else ""
             # No character takes more than four bytes: this bound adds nothing either.
             assert left.pop("string.max_bytes") == 4 * rules.string.max_len
             del left["string.max_len"]
