@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -160,7 +162,7 @@ class Supervisor:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """Returns a port of 127.0.0.1 that is free now: the preferred one where possible.
+    """Returns a free port of 127.0.0.1 that no other stack is given: the preferred one where possible.
 
     Others come from below the range that the kernel gives to outgoing connections. A client that calls while
     the server restarts could otherwise be given the server's own port.
@@ -168,11 +170,32 @@ def free_port(preferred: int | None = None) -> int:
     candidates = [preferred] if preferred else []
     candidates += [LOWEST_PORT + secrets.randbelow(PORTS) for _ in range(100)]
     for candidate in candidates:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", candidate))
-            return candidate
+        if (candidate == preferred or candidate not in _reserved) and _reserve(candidate):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", candidate))
+                return candidate
     raise StackError("There is no free port on 127.0.0.1.")
+
+
+_reserved: dict[int, int] = {}
+
+
+def _reserve(port: int) -> bool:
+    """Whether a port is this process's until it ends: whoever is given one listens on it seconds later."""
+    if port in _reserved:
+        return True
+    try:
+        lock = os.open(Path(tempfile.gettempdir()) / f"meldbrug-port-{port}", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return False
+    _reserved[port] = lock
+    return True
 
 
 def run(command: Sequence[str | Path], what: str, **options: object) -> str:
