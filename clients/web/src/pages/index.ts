@@ -5,6 +5,8 @@ type Page = Promise<{ default: Component }>;
 // Each page is fetched when somebody goes there.
 const PAGES: Readonly<Record<string, () => Page>> = {
   "": () => import("./public/Home.svelte"),
+  start: () => import("./reporter/Start.svelte"),
+  back: () => import("./reporter/Back.svelte"),
   rules: () => import("./public/Rules.svelte"),
   help: () => import("./public/Help.svelte"),
   how: () => import("./public/How.svelte"),
