@@ -5,6 +5,7 @@
 PYTHON ?= python3
 IN_VENV := .venv/bin/python
 READY := .venv/.synced
+PACKAGES := clients/node_modules/.installed
 # Generators find their plugins here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What pytest is given besides; for example `make test ARGS=tests/unit`.
@@ -25,7 +26,7 @@ demo: $(READY) ## play one incident from report to withdrawal on a throw-away st
 run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its data
 	@$(IN_VENV) -m services.stack run
 
-test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
+test: $(READY) $(PACKAGES) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m compileall -q clients/python demo services
 	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
@@ -35,17 +36,18 @@ test-deep: $(READY) ## go on with the deep form of one suite: SUITE=name MINUTES
 mutants: $(READY) ## change the code in small ways and see that a test minds: GROUP=crypto MINUTES=10
 	@$(IN_VENV) -m tests.support.mutants "$(GROUP)" --minutes $(MINUTES)
 
-test-fast: $(READY) ## run the tests that need no stack
+test-fast: $(READY) $(PACKAGES) ## run the tests that need no stack
 	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)
 
-check: $(READY) ## lint, formatting, types, import contracts, the API's rules, generated files
+check: $(READY) $(PACKAGES) ## lint, formatting, types, import contracts, the API's rules, generated files
 	@$(IN_VENV) .ci/check.py
 
 bench: $(READY) ## measure what docs/performance.md reports
 	@$(IN_VENV) -m bench
 
-generate: $(READY) ## write the files that are generated and committed
+generate: $(READY) $(PACKAGES) ## write the files that are generated and committed
 	@$(IN_VENV) proto/generate.py
+	@$(IN_VENV) -m clients.typescript.generate
 	@$(IN_VENV) -m services.kernel.openfga.generate
 	@$(IN_VENV) policy/generate.py
 	@$(IN_VENV) -m services check-config > docs/config.schema.json
@@ -53,7 +55,11 @@ generate: $(READY) ## write the files that are generated and committed
 
 clean: ## remove the environment, the stack and its data, and every cache of this folder
 	@rm -rf .venv .stack .gen .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf clients/node_modules clients/*/dist clients/*/.build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) services/stack/environment.py
+
+$(PACKAGES): clients/package-lock.json clients/package.json clients/environment.py $(READY)
+	@$(IN_VENV) -m clients.environment
