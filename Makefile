@@ -7,7 +7,7 @@ IN_VENV := .venv/bin/python
 READY := .venv/.synced
 # Generators find their plugins here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# What pytest is given besides; for example `make test ARGS=tests/unit`.
+# What a command is given besides; for example `make test ARGS=tests/unit`, or `make run ARGS=--lan`.
 ARGS ?=
 # Processes that share the tests between them.
 WORKERS ?= 2
@@ -23,7 +23,7 @@ demo: $(READY) ## play one incident from report to withdrawal on a throw-away st
 	@$(IN_VENV) -m services.stack demo
 
 run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its data
-	@$(IN_VENV) -m services.stack run
+	@$(IN_VENV) -m services.stack run $(ARGS)
 
 test: $(READY) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m compileall -q clients/python demo services

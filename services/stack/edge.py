@@ -1,0 +1,46 @@
+"""The local edge: what it is started with, and where a browser on this network finds it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.bootstrap.secrets import hex_secret
+from services.stack import certificates
+
+TARGET = "edge"
+AUTHORITY = "edge-ca.pem"
+PUZZLE_KEY, PUZZLE_KEY_BYTES = "puzzle.key", 32
+EVERYWHERE, HERE = "0.0.0.0", "127.0.0.1"  # noqa: S104 only when told so, to let a phone in
+APP = Path(__file__).resolve().parents[2] / "clients" / "web" / "dist"
+
+
+def settings(keys: Path, listen: str, services: Mapping[str, str]) -> dict[str, str]:
+    """Returns the edge's environment, with a certificate for every name that this machine has now.
+
+    Args:
+        keys: where the certificate and its authority are kept.
+        listen: host:port.
+        services: name to host:port.
+    """
+    names = certificates.names()
+    made = certificates.ensure(keys, AUTHORITY, names)
+    hex_secret(keys / PUZZLE_KEY, PUZZLE_KEY_BYTES)
+    port = listen.rpartition(":")[2]
+    return {
+        "MELDBRUG_EDGE_LISTEN": listen,
+        "MELDBRUG_EDGE_ORIGINS": json.dumps([f"https://{name}:{port}" for name in names]),
+        "MELDBRUG_EDGE_PEERS": json.dumps(dict(services)),
+        "MELDBRUG_EDGE_TLS_CERT_FILE": str(made.certificate),
+        "MELDBRUG_EDGE_TLS_KEY_FILE": str(made.key),
+        "MELDBRUG_EDGE_PUZZLE_KEY_FILE": str(keys / PUZZLE_KEY),
+        "MELDBRUG_EDGE_APP_DIR": str(APP),
+        # Insisting on TLS for `localhost` would shut out whatever else is developed on this machine.
+        "MELDBRUG_EDGE_HSTS_S": "0",
+    }
+
+
+def on_the_network(port: int) -> list[str]:
+    """Returns the addresses under which another device on this network reaches the edge."""
+    return [f"https://{name}:{port}" for name in certificates.names() if name not in certificates.OWN]
