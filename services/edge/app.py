@@ -107,7 +107,6 @@ async def _run(server: Server, crowd: Crowd, listen: str) -> None:
     # What the start made stays; a collector that walks all of it again and again holds up every call.
     gc.collect()
     gc.freeze()
-    emit(Event.PROCESS_STARTED, address=listen, count=1)
     async with asyncio.TaskGroup() as group:
         sweep = group.create_task(crowd.sweep())
         await server.serve()

@@ -1,4 +1,4 @@
-"""The edge's own settings; it has no others, since it holds no database, no policy engine and no key of ours."""
+"""The edge's own settings; it has no others: it holds no database, no policy engine and no key of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The app's files, read once at the start and served from memory: no path that is asked for reaches a disk."""
+"""The app's files, read once at the start: no path that is asked for reaches a disk."""
 
 from __future__ import annotations
 

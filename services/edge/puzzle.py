@@ -130,7 +130,7 @@ class Puzzle:
         return solution
 
     def check(self, solution: Solution, body: bytes) -> None:
-        """Uses a solution up. Raises PuzzleRequired when it does not solve this call's puzzle, or did before."""
+        """Uses a solution up. Raises PuzzleRequired when it does not solve the puzzle, or did before."""
         text = LABEL + solution.challenge + hashlib.sha256(body).digest() + solution.nonce
         solves = leading_zeros(hashlib.sha256(text).digest()) >= solution.bits
         if not solves or not self._used.take(solution.expiry, solution.random, self._now_s()):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import ssl
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from services.edge.metrics import EdgeMetrics
+from services.kernel.log import Event, emit
 
 # Headers in milliseconds, an answer over a poor mobile line.
 IDLE_S = 30.0
@@ -106,8 +106,12 @@ class Connection(H11Protocol):
     def handle_events(self) -> None:
         """Notices that a request has begun."""
         super().handle_events()
-        if self.cycle and not self.cycle.response_complete:
+        if self._has_begun() and not self.cycle.response_complete:
             self._crowd.works(self)
+
+    def _has_begun(self) -> bool:
+        # uvicorn's type leaves out that there is none before the first request.
+        return cast("object", self.cycle) is not None
 
     def on_response_complete(self) -> None:
         """Notices that an answer is written, or another request begun."""
@@ -133,12 +137,7 @@ class Server(uvicorn.Server):
         # uvicorn sets them once a second, from a moment after the first connection may have come.
         self.server_state.default_headers = config.encoded_headers
 
-    @property
-    def port(self) -> int:
-        """The port it listens on, once it does."""
-        return int(self.servers[0].sockets[0].getsockname()[1])
-
-    async def startup(self, sockets: object = None) -> None:
+    async def startup(self, sockets: object = None) -> None:  # noqa: ARG002 uvicorn gives it by name
         """Listens; a handshake has no more time than a client needs for it."""
         config = self.config
         connection = partial(
@@ -149,17 +148,18 @@ class Server(uvicorn.Server):
             app_state={},
             _loop=None,
         )
-        tls = cast("ssl.SSLContext | None", config.ssl)
         server = await asyncio.get_running_loop().create_server(
             connection,
             config.host,
             config.port,
-            ssl=tls,
-            ssl_handshake_timeout=HANDSHAKE_S if tls else None,
+            ssl=config.ssl,
+            ssl_handshake_timeout=HANDSHAKE_S if config.ssl else None,
             backlog=config.backlog,
         )
-        self.servers = [cast("asyncio.base_events.Server", server)]
+        self.servers = [server]
         self.started = True
+        address, port = server.sockets[0].getsockname()[:2]
+        emit(Event.PROCESS_STARTED, address=f"{address}:{port}", count=1)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

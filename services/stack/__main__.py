@@ -54,7 +54,7 @@ def say(line: str) -> None:
 
 
 def run(home: Path, *, lan: bool) -> int:
-    """Runs the stack in `home` with its sector until Ctrl-C; its data stays. `lan` opens the edge to others."""
+    """Runs the stack in `home` with its sector until Ctrl-C; its data stays. `lan` shows others the edge."""
     started = time.monotonic()
     metrics = f"127.0.0.1:{free_port()}"
     env = {"MELDBRUG_REFLECTION": "true", "MELDBRUG_METRICS_LISTEN": metrics}

@@ -1,7 +1,7 @@
 """A small certificate authority for this machine: browsers demand TLS of a phone that is to try the app.
 
-The authority can vouch for this machine and private addresses only: a phone that trusts it is not at the mercy
-of whoever takes its key.
+The authority can vouch for this machine and private addresses only: a phone that trusts it is not at the
+mercy of whoever takes its key.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _is_name(host: str) -> bool:
 
 
 def _addresses(host: str) -> set[str]:
-    found = set()
+    found: set[str] = set()
     with contextlib.suppress(OSError):
         found.update(str(info[4][0]) for info in socket.getaddrinfo(host, None, socket.AF_INET))
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from services.bootstrap.secrets import hex_secret
+from services.bootstrap.files import hex_secret
 from services.stack import certificates
 
 TARGET = "edge"
