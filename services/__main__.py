@@ -150,17 +150,23 @@ def run_edge(names: Sequence[str]) -> None:
         raise ConfigurationError(f"{EDGE} runs in a process of its own")
     own = EdgeSettings()
     log.configure(own.log_level)
-    uvloop.run(edge.serve(own, SystemClock(), SystemIds()))
+    door = edge.build(own, SystemClock(), SystemIds())
+    settle_memory()
+    uvloop.run(door.serve())
 
 
 async def serve(common: KernelSettings, builders: Mapping[str, Builder]) -> None:
     """Serves until SIGTERM or SIGINT."""
     async with Process(common, builders) as process:
-        # What the start made stays. A collector that walks all of it again and again holds up every call.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+        settle_memory()
         await process.wait()
+
+
+def settle_memory() -> None:
+    """Lets what the start made stay: a collector that walks all of it again and again holds up every call."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def health(_chosen: argparse.Namespace) -> None:

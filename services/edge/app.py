@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import resource
 import ssl
@@ -22,12 +21,11 @@ from services.edge.methods import Method, reachable
 from services.edge.metrics import EdgeMetrics
 from services.edge.pages import Page
 from services.edge.puzzle import Puzzle
-from services.edge.server import KEEP_ALIVE_S, MAX_HEADER_BYTES, Connection, Crowd, Server
+from services.edge.server import IDLE_S, KEEP_ALIVE_S, MAX_HEADER_BYTES, Connection, Crowd, Server
 from services.edge.upstream import Upstream
 from services.kernel.clock import Clock, Ids
 from services.kernel.config import ConfigurationError, read_bytes, read_hex
-from services.kernel.log import Event, emit
-from services.kernel.patience import LONGEST_S, MAX_UNARY_S
+from services.kernel.patience import LONGEST_S, MAX_UNARY_S, Patience
 
 KEY_BYTES = 32
 # Files of the process besides its connections: lines to the services, the event loop's own.
@@ -80,8 +78,48 @@ async def _show(send: Send, page: Page) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
-async def serve(settings: EdgeSettings, clock: Clock, ids: Ids) -> None:
-    """Serves until SIGTERM or SIGINT. Raises ConfigurationError, naming the setting, when it must not."""
+class Door:
+    """The edge, built and ready to be served.
+
+    Args:
+        server: Speaks HTTP.
+        crowd: Its connections.
+        upstream: The services behind it.
+    """
+
+    def __init__(self, server: Server, crowd: Crowd, upstream: Upstream) -> None:
+        self._server, self._crowd, self._upstream = server, crowd, upstream
+
+    async def serve(self) -> None:
+        """Serves until SIGTERM, SIGINT or `stop`; what is under way then gets the grace of the settings."""
+        async with asyncio.TaskGroup() as group:
+            sweep = group.create_task(self._crowd.sweep())
+            await self._server.serve()
+            sweep.cancel()
+        await self._upstream.close()
+
+    def stop(self) -> None:
+        """Ends it in good order."""
+        self._server.should_exit = True
+
+
+def build(
+    settings: EdgeSettings,
+    clock: Clock,
+    ids: Ids,
+    *,
+    patience: Patience | None = None,
+    idle_s: float = IDLE_S,
+) -> Door:
+    """Builds the edge. Raises ConfigurationError, naming the setting, when it must not start like this.
+
+    Args:
+        settings: Its settings.
+        clock: For puzzles.
+        ids: For requests without an id, and for challenges.
+        patience: With requests that are on their way.
+        idle_s: How long a connection may idle.
+    """
     _allow_files(settings.connections)
     methods = reachable()
     if missing := {method.peer for method in methods.values()} - settings.peers.keys():
@@ -91,27 +129,17 @@ async def serve(settings: EdgeSettings, clock: Clock, ids: Ids) -> None:
         frozenset(origin.encode() for origin in settings.origins),
         settings.max_message_bytes,
         settings.max_stream_s,
+        patience or Patience(),
     )
     api = Api(upstream, _puzzle(settings, clock, ids), limits, metrics, ids)
     longest_s = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
     edge = Edge(api, methods, pages.read(settings.app_dir), longest_s)
-    crowd = Crowd(settings.connections, metrics)
+    crowd = Crowd(settings.connections, metrics, idle_s)
+    server = Server(_config(settings, edge), crowd)
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         metrics.serve(host, int(port))
-    await _run(Server(_config(settings, edge), crowd), crowd, settings.listen)
-    await upstream.close()
-
-
-async def _run(server: Server, crowd: Crowd, listen: str) -> None:
-    # What the start made stays; a collector that walks all of it again and again holds up every call.
-    gc.collect()
-    gc.freeze()
-    async with asyncio.TaskGroup() as group:
-        sweep = group.create_task(crowd.sweep())
-        await server.serve()
-        sweep.cancel()
-    emit(Event.PROCESS_STOPPED, address=listen)
+    return Door(server, crowd, upstream)
 
 
 def _config(settings: EdgeSettings, edge: Edge) -> uvicorn.Config:

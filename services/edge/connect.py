@@ -42,11 +42,13 @@ class Limits:
         origins: What browsers call this door.
         max_bytes: The largest request.
         max_stream_s: The longest deadline of a stream.
+        patience: With requests that are on their way.
     """
 
     origins: frozenset[bytes]
     max_bytes: int
     max_stream_s: float
+    patience: Patience
 
 
 @dataclass(slots=True)
@@ -89,7 +91,6 @@ class Api:
     ) -> None:
         self._upstream, self._puzzle, self._limits = upstream, puzzle, limits
         self._metrics, self._ids = metrics, ids
-        self._patience = Patience()
 
     async def serve(self, call: Call) -> None:
         """Answers one call, whatever comes of it."""
@@ -171,7 +172,7 @@ class Api:
     async def _body(self, call: Call) -> bytes:
         bound = self._limits.max_bytes + (wire.ENVELOPE.size if call.method.streams else 0)
         body = bytearray()
-        async with self._patience.waiting(min(LONGEST_S, call.left_s)):
+        async with self._limits.patience.waiting(min(LONGEST_S, call.left_s)):
             more = True
             while more:
                 event = await call.receive()

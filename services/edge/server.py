@@ -161,10 +161,19 @@ class Server(uvicorn.Server):
         address, port = server.sockets[0].getsockname()[:2]
         emit(Event.PROCESS_STARTED, address=f"{address}:{port}", count=1)
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        """Takes no more, lets what is under way end, and says so."""
+        await super().shutdown(sockets)
+        emit(Event.PROCESS_STOPPED)
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ends in good order at a signal; uvicorn would raise it again at the end."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import grpc
 
 from services.bootstrap.installation import ROOT_KEY, Installation
-from services.health import answers, serves
+from services.health import serves
 from services.stack import edge
 from services.stack.backends import Backends, quiet
 from services.stack.folder import Endpoints
@@ -111,15 +111,11 @@ class Stack:
 
     def start_edge(self) -> None:
         """Starts the edge, on the same port when it did before, and waits until it answers."""
-        listen, folder = f"{self._edge_host}:{self._edge_port}", self.backends.folder
-        outside = {name: value for name, value in os.environ.items() if not name.startswith("MELDBRUG_")}
-        env = {**outside, **edge.settings(folder.keys, listen, self.addresses), **self._edge_env}
-        command: list[str | Path] = [sys.executable, "-m", "services", "run", edge.TARGET]
-        child = self.backends.supervisor.start(
-            edge.TARGET, command, folder.logs / f"{edge.TARGET}.log", env=env, folder=ROOT
+        listen = f"{self._edge_host}:{self._edge_port}"
+        backends = self.backends
+        self._children[edge.TARGET] = edge.start(
+            backends.supervisor, backends.folder, listen, self.addresses, self._edge_env
         )
-        self._children[edge.TARGET] = child
-        child.wait_until(lambda: answers(self._edge_port, tls=True))
         self._report(f"The edge answers on {self.endpoints.edge}")
 
     def stop(self, service: str) -> None:
