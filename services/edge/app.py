@@ -133,7 +133,9 @@ def build(
     )
     api = Api(upstream, _puzzle(settings, clock, ids), limits, metrics, ids)
     longest_s = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
-    edge = Edge(api, methods, pages.read(settings.app_dir), longest_s)
+    given = pages.configuration(settings.installation, settings.leave_to)
+    files = {**pages.read(settings.app_dir), pages.CONFIGURATION: given}
+    edge = Edge(api, methods, files, longest_s)
     crowd = Crowd(settings.connections, metrics, idle_s)
     server = Server(_config(settings, edge), crowd)
     if settings.metrics_listen:

@@ -34,6 +34,15 @@ class EdgeSettings(BaseSettings):
     hsts_s: int = Field(
         TWO_YEARS_S, ge=0, description="how long browsers insist on TLS; 0 tells them to forget it"
     )
+    installation: str = Field(
+        "", pattern="^([a-z2-7]{52})?$", description="the root's fingerprint, which the app is configured with"
+    )
+    leave_to: str = Field(
+        "https://www.wikipedia.org/",
+        pattern="^https?://",
+        max_length=200,
+        description="where the app takes somebody who leaves quickly",
+    )
     app_dir: Path | None = Field(None, description="folder of the built app; without it only the API answers")
     puzzle_key_file: Path | None = Field(
         None, description="file with 32 bytes in hex, the same for all edges; absent: made at the start"

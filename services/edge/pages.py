@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class Page:
     body: bytes
 
 
+CONFIGURATION = "/config.json"
 NOT_FOUND = Page(404, TEXT, b"not found\n")
 NOT_BUILT = Page(200, TEXT, b"The app is not built. The API answers.\n")
 
@@ -61,6 +63,12 @@ def read(folder: Path | None) -> Mapping[str, Page]:
     if INDEX not in found:
         raise ConfigurationError("app_dir: there is no index.html")
     return found
+
+
+def configuration(installation: str, leave_to: str) -> Page:
+    """Returns what the app is configured with."""
+    given = {"installation": installation, "leaveTo": leave_to}
+    return Page(200, CONTENT_TYPES[".json"], json.dumps(given).encode() + b"\n")
 
 
 def chosen(pages: Mapping[str, Page], path: str) -> Page:

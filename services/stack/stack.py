@@ -112,9 +112,10 @@ class Stack:
     def start_edge(self) -> None:
         """Starts the edge, on the same port when it did before, and waits until it answers."""
         listen = f"{self._edge_host}:{self._edge_port}"
+        env = {"MELDBRUG_EDGE_INSTALLATION": self.installation.installation, **self._edge_env}
         backends = self.backends
         self._children[edge.TARGET] = edge.start(
-            backends.supervisor, backends.folder, listen, self.addresses, self._edge_env
+            backends.supervisor, backends.folder, listen, self.addresses, env
         )
         self._report(f"The edge answers on {self.endpoints.edge}")
 

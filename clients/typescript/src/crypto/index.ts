@@ -18,6 +18,7 @@ export {
   newEntropy,
   type ReceiptLanguage,
   toWords,
+  LANGUAGES,
   wordsOf,
 } from "./receipt.js";
 export {

@@ -1,9 +1,9 @@
 // A reporter who came back with the twelve words: what is theirs, in memory only.
 
 import { Consents, keysFrom, NotPermitted, type Preview, ReporterClient, type Seen, type Text } from "meldbrug";
-import { type IncidentState, Kind, Language } from "meldbrug/gen/common/v1/common_pb.js";
-import type { Status } from "meldbrug/gen/coordination/v1/coordination_pb.js";
-import type { ConsentRequest } from "meldbrug/gen/disclosure/v1/disclosure_pb.js";
+import { type IncidentState, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
+import type { Status } from "meldbrug/gen/coordination/v1/coordination_pb";
+import type { ConsentRequest } from "meldbrug/gen/disclosure/v1/disclosure_pb";
 import { connected } from "../app/installation";
 import { route } from "../app/route.svelte";
 

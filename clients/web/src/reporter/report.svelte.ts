@@ -1,7 +1,7 @@
 // A report while it is being made: what was chosen and written so far, on this device only.
 
 import { type Circle, type Person, PublicClient, ReporterClient, keysFrom, newEntropy, toWords } from "meldbrug";
-import { Category, Kind, Language } from "meldbrug/gen/common/v1/common_pb.js";
+import { Category, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
 import { connected } from "../app/installation";
 import type { Language as Shown } from "../app/route.svelte";
 import { type Choice, choicesOf, type Excludable, excludableOrganisations, excludablePeople } from "./choices";

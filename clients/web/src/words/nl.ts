@@ -1,3 +1,6 @@
+/** Words for the values of an enum, by their number. */
+type Numbered = Readonly<Record<number, string>>;
+
 /** Every word of the app in Dutch; English has the same names. For reporters: short sentences, plain words. */
 export const nl = {
   shell: {
@@ -30,7 +33,7 @@ export const nl = {
     3: "(Seksuele) intimidatie",
     4: "Agressie of geweld",
     5: "Pesten",
-  },
+  } as Numbered,
   where: {
     title: "Waar gebeurde het?",
     lead: "Met de code van de productie zie je wie je kunt kiezen.",
@@ -111,8 +114,8 @@ export const nl = {
   kinds: {
     1: "Waar en wanneer", 2: "Samenvatting", 3: "Maatregelen", 4: "Wat er gebeurde", 5: "Wat het met mij doet", 6: "Vaststelling", 7: "Reactie",
     8: "Getuigen", 9: "Bewijs", 10: "Wie ik ben", 11: "Over wie het gaat", 12: "Bericht", 13: "Aantekening",
-  },
-  purposes: { 1: "om mensen te beschermen", 2: "om samen op te volgen", 3: "om bewijs te bewaren", 4: "om te weten wat er speelt" },
+  } as Numbered,
+  purposes: { 1: "om mensen te beschermen", 2: "om samen op te volgen", 3: "om bewijs te bewaren", 4: "om te weten wat er speelt" } as Numbered,
   back: {
     title: "Terug naar wat je vertelde",
     lead: "Vul de twaalf woorden in die je kreeg.",
@@ -129,7 +132,7 @@ export const nl = {
       5: "Er wordt nagedacht over delen met een andere organisatie. Dat gebeurt niet zonder jouw ja.",
       6: "Je kreeg advies. Verder gebeurt er niets, tenzij jij dat wilt.",
       7: "Je hebt alles ingetrokken. Alleen jij kunt het nog lezen.",
-    },
+    } as Numbered,
     lookAgain: (when: string) => `Kijk weer na ${when}.`,
     requests: "Iemand vraagt of dit gedeeld mag worden",
     answers: {
@@ -140,7 +143,7 @@ export const nl = {
       5: "De tijd van je ja is om. Niemand leest dit meer.",
       6: "De tijd om te antwoorden is om. Er is niets gedeeld.",
       7: "Dit is gesloten. Niemand leest dit meer.",
-    },
+    } as Numbered,
     look: "Bekijken",
     talk: "Gesprek",
     you: "jij",
@@ -187,12 +190,12 @@ export const nl = {
     sure: "Ja, ik wil alles intrekken",
     withdrawNow: "Intrekken",
   },
-  states: { 1: "binnengekomen", 2: "gezien", 3: "in behandeling", 4: "zelf opgepakt", 5: "delen wordt overwogen", 6: "alleen advies", 7: "ingetrokken" },
+  states: { 1: "binnengekomen", 2: "gezien", 3: "in behandeling", 4: "zelf opgepakt", 5: "delen wordt overwogen", 6: "alleen advies", 7: "ingetrokken" } as Numbered,
   noticeStates: {
     1: "wacht op de melder", 2: "niet gedeeld", 3: "aangeboden", 4: "voorwaarden aanvaard", 5: "niet aangenomen", 6: "verlopen", 7: "geopend",
     8: "bevestigd", 9: "ingetrokken", 10: "verwijderen gevraagd", 11: "verlopen",
-  },
-  declines: { 1: "gaat niet over ons", 2: "belangenverstrengeling", 3: "de voorwaarden", 4: "geen ruimte", 5: "anders" },
+  } as Numbered,
+  declines: { 1: "gaat niet over ons", 2: "belangenverstrengeling", 3: "de voorwaarden", 4: "geen ruimte", 5: "anders" } as Numbered,
   signIn: {
     title: "Aanmelden",
     lead: "Je sleutel staat op dit toestel. Met je wachtzin gaat hij open; de wachtzin verlaat het toestel niet.",
