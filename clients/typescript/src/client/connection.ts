@@ -20,8 +20,9 @@ import type { SecretKeys } from "../crypto/keys.js";
 import { sha256 } from "../crypto/platform.js";
 import { holdsTimes } from "../crypto/statements.js";
 import { audience, bodyHash, mint } from "../crypto/tokens.js";
+import { baseOf } from "./address.js";
 import { DEVICE, type Device, newId, newRequestId, ServerClock } from "./device.js";
-import { MeldbrugError, NotReached, Refused, Unverified } from "./errors.js";
+import { NotReached, Refused, Unverified } from "./errors.js";
 import type { Solver } from "./puzzle.js";
 import { enveloped, type Fetch, type Sent, Transport } from "./transport.js";
 
@@ -35,7 +36,6 @@ const LEAST_S = 0.001;
 const MAX_DOUBLINGS = 16;
 /** Milliseconds since 1970, up to the year 5138: more digits are no time. */
 const TIME_MS = /^[0-9]{1,14}$/;
-const LOCAL = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])$/;
 
 /** Whose key signs the tokens; a self-certifying key (reporter, newcomer) brings its public keys along. */
 export interface Credentials {
@@ -184,7 +184,7 @@ export class Connection {
     tries: Tries,
     atMostS: number = DEADLINE_S,
   ): Promise<Sent> {
-    const path = `/${method.parent.typeName}/${method.name}`;
+    const path = pathOf(method);
     const headers: Record<string, string> = { ...tries.solution };
     tries.solution = {};
     if (credentials) {
@@ -258,6 +258,11 @@ export class Connection {
   }
 }
 
+/** Returns the full name of a method: `/package.Service/Method`. */
+export function pathOf(method: DescMethodUnary | DescMethodServerStreaming): string {
+  return `/${method.parent.typeName}/${method.name}`;
+}
+
 /** How far a call has come. */
 class Tries {
   readonly untilS: number;
@@ -271,26 +276,6 @@ class Tries {
   constructor(untilS: number, isPatient: boolean) {
     this.untilS = untilS;
     this.isPatient = isPatient;
-  }
-}
-
-function baseOf(address: string, plaintext: boolean): string {
-  const url = urlOf(address);
-  const isPlain = url?.protocol === "http:";
-  if (!url || !(isPlain || url.protocol === "https:") || url.search || url.hash || url.username) {
-    throw new MeldbrugError("the base is no address of an installation");
-  }
-  if (isPlain && !plaintext && !LOCAL.test(url.hostname)) {
-    throw new MeldbrugError("another machine is not called without TLS");
-  }
-  return (url.origin + url.pathname).replace(/\/+$/, "");
-}
-
-function urlOf(address: string): URL | undefined {
-  try {
-    return new URL(address);
-  } catch {
-    return undefined;
   }
 }
 

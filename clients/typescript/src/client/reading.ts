@@ -109,6 +109,11 @@ export function allOpen(items: readonly (Content | Unopened)[]): Content[] {
   });
 }
 
+/** Tells whether an answer holds exactly the sections asked for, in their order. */
+export function areNamed(opened: readonly OpenedSection[], sections: readonly string[]): boolean {
+  return opened.length === sections.length && opened.every(({ header }, at) => header?.name === sections[at]);
+}
+
 /** Whose eyes read: the keys of this device and the installation they belong to. */
 export interface Eyes {
   readonly installation: string;

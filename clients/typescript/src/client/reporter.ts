@@ -4,11 +4,7 @@
  * The receipt's keys are all the authority there is. Texts are sealed here; what comes back is verified.
  */
 
-import type { DescMessage, DescMethodUnary, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-
-import type { PublicKeys, SecretKeys } from "../crypto/keys.js";
-import { type StatementKind, sign, type ToSay } from "../crypto/statements.js";
-import { Kind, type Signed } from "../gen/common/v1/common_pb.js";
+import { Kind } from "../gen/common/v1/common_pb.js";
 import type { Status } from "../gen/coordination/v1/coordination_pb.js";
 import { ReporterService as Coordination } from "../gen/coordination/v1/coordination_service_pb.js";
 import type { OpenedSection, Report, SectionHeader } from "../gen/disclosure/v1/disclosure_pb.js";
@@ -16,16 +12,15 @@ import { ReporterService as Disclosure } from "../gen/disclosure/v1/disclosure_s
 import type { Intake } from "../gen/statements/v1/statements_pb.js";
 import { Book } from "./book.js";
 import { Circle, type Person } from "./circle.js";
-import { type Connection, type Credentials, WITHIN_S } from "./connection.js";
-import { Refused } from "./errors.js";
 import { handlersOf, keysOfAll, verifiedIntake, writers } from "./handlers.js";
+import { Holder } from "./holder.js";
 import { all, every, inTurns } from "./paging.js";
 import { Pins } from "./pins.js";
 import {
   type Authors,
   allOpen,
+  areNamed,
   Content,
-  type Eyes,
   Reader,
   type Text,
   textsOf,
@@ -34,49 +29,10 @@ import {
 import { type Draft, type Seen, seenBy, submission } from "./reports.js";
 import { seal } from "./sealing.js";
 import { bookIn, insist, part } from "./served.js";
-import { Voice } from "./speaking.js";
-
-/** How long a report is repeated with the same request id until it is in. */
-export const REPORT_WITHIN_S = 120;
 
 /** The reporter of one incident. */
-export class ReporterClient {
-  readonly connection: Connection;
-  /** Signs what is about the whole report. */
-  readonly voice: Voice;
-  readonly #keys: SecretKeys;
-  readonly #eyes: Eyes;
-  readonly #credentials: Credentials;
+export class ReporterClient extends Holder {
   readonly #pins = new Pins();
-
-  /** Uses `connection`. */
-  constructor(connection: Connection, keys: SecretKeys) {
-    this.connection = connection;
-    this.voice = new Voice(keys, connection.installation, connection.clock);
-    this.#keys = keys;
-    this.#eyes = { installation: connection.installation, keys };
-    this.#credentials = { keys, selfCertifying: true };
-  }
-
-  /** The fingerprint of the receipt's keys. */
-  get kid(): string {
-    return this.#keys.kid;
-  }
-
-  /** The receipt's public keys. */
-  get public(): PublicKeys {
-    return this.#keys.public;
-  }
-
-  /** The pinned installation. */
-  get installation(): string {
-    return this.connection.installation;
-  }
-
-  /** Returns the statement signed by the reporter. */
-  sign<K extends StatementKind>(kind: K, fields: ToSay<K>): Promise<Signed> {
-    return sign(kind, fields, this.#keys);
-  }
 
   /** Returns the newest intake, which this reporter signed. */
   async intake(): Promise<Intake> {
@@ -90,38 +46,9 @@ export class ReporterClient {
    */
   async report(draft: Draft): Promise<Report> {
     await this.agreeOnTime(true);
-    const request = await submission(draft, this.#keys, this.connection, this.voice);
+    const request = await submission(draft, this.keys, this.connection, this.voice);
     const answer = await this.call(Disclosure.method.submitReport, request, true);
     return part(answer.report, "report");
-  }
-
-  /**
-   * Lets the server tell the time before something is signed, unless it takes this clock's already.
-   *
-   * A statement carries its time and is repeated as it is: signed by a clock that is off it would be refused however often
-   * it came, though the first refusal corrected the clock.
-   */
-  async agreeOnTime(patient = false): Promise<void> {
-    if (this.connection.clock.isAgreed) {
-      return;
-    }
-    try {
-      await this.call(Disclosure.method.getReport, {}, patient);
-    } catch (error) {
-      // Who reports has no report to look at yet, and a server too full to look may still take what follows.
-      if (!(error instanceof Refused)) {
-        throw error;
-      }
-    }
-  }
-
-  /**
-   * Returns the report of this receipt.
-   *
-   * @throws NotPermitted - there is none.
-   */
-  async find(): Promise<Report> {
-    return part((await this.call(Disclosure.method.getReport, {})).report, "report");
   }
 
   /** Returns how things stand, and when to look again. */
@@ -156,8 +83,8 @@ export class ReporterClient {
       content,
       reporterKid: this.kid,
     };
-    const readers = [this.#keys.public, ...keysOfAll(handlers)];
-    const section = await seal(this.#keys, this.installation, text, readers, this.connection.device.random);
+    const readers = [this.keys.public, ...keysOfAll(handlers)];
+    const section = await seal(this.keys, this.installation, text, readers, this.connection.device.random);
     const request = { section, requestId: this.connection.newRequestId() };
     return part((await this.call(Disclosure.method.putSection, request)).section, "section");
   }
@@ -254,26 +181,13 @@ export class ReporterClient {
     return allOpen(await this.#lookedAt(sections));
   }
 
-  /** Calls a method with the reporter's key. */
-  call<I extends DescMessage, O extends DescMessage>(
-    method: DescMethodUnary<I, O>,
-    request: MessageInitShape<I>,
-    patient = false,
-  ): Promise<MessageShape<O>> {
-    return this.connection.call(method, request, {
-      credentials: this.#credentials,
-      withinS: patient ? REPORT_WITHIN_S : WITHIN_S,
-      repeatWhenExhausted: patient,
-    });
-  }
-
   async #lookedAt(sections: readonly string[]): Promise<(Content | Unopened)[]> {
     const report = await this.find();
     const opened = await inTurns(sections, (some) => this.#opened(report.name, some));
-    const kids = new Set(opened.map((section) => section.header?.authorKid ?? ""));
+    const kids = new Set(opened.flatMap((section) => section.header?.authorKid || []));
     kids.delete(this.kid);
     const authors = kids.size > 0 ? await this.#knownAuthors(report, kids) : new Map();
-    const reader = new Reader(this.#eyes, this.#keys.public, report.name, [], authors);
+    const reader = new Reader(this.eyes, this.keys.public, report.name, [], authors);
     return Promise.all(opened.map((section) => reader.look(section, report.name)));
   }
 
@@ -304,9 +218,4 @@ export class ReporterClient {
     insist(areNamed(answer.sections, sections), "sections");
     return answer.sections;
   }
-}
-
-/** Tells whether an answer holds exactly the sections asked for, in their order. */
-export function areNamed(opened: readonly OpenedSection[], sections: readonly string[]): boolean {
-  return opened.length === sections.length && opened.every(({ header }, at) => header?.name === sections[at]);
 }

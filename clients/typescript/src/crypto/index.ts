@@ -10,6 +10,7 @@ export type { Place, SignedBy, VerifiedAppointment, VerifiedMember } from "./cha
 export * as chains from "./chains.js";
 export * from "./errors.js";
 export { isKid, kidOf, PublicKeys, SecretKeys } from "./keys.js";
+export { MAX_CONTENT_BYTES } from "./padding.js";
 export { previewDigest, termsDigest } from "./preview.js";
 export {
   completions,
@@ -26,7 +27,6 @@ export {
   commitmentOf,
   digestOf,
   MAX_CIPHERTEXT_BYTES,
-  MAX_CONTENT_BYTES,
   MIN_CIPHERTEXT_BYTES,
   newCek,
   openSection,

@@ -8,7 +8,7 @@
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core";
 import { XWing } from "@hpke/hybridkem-x-wing";
 
-import { concat, equal, isUnicode, type RandomBytes, randomBytes, utf8 } from "./bytes.js";
+import { concat, equal, type RandomBytes, randomBytes, utf8 } from "./bytes.js";
 import { canonical, type Field } from "./canonical.js";
 import {
   AuthorSignature,
@@ -19,18 +19,15 @@ import {
   WrapBroken,
 } from "./errors.js";
 import type { PublicKeys, SecretKeys } from "./keys.js";
+import { CEILING_BYTES, contentOf, FLOOR_BYTES, padded, unpadded } from "./padding.js";
 import { decrypt, encrypt, sha256, source } from "./platform.js";
 
 export const CEK_BYTES = 32;
 /** Encapsulation (1,088 of ML-KEM and 32 of X25519) and the sealed key (32 and a tag of 16). */
 export const WRAP_BYTES = 1168;
 const ENCAPSULATION_BYTES = 1120;
-
-const LENGTH_BYTES = 4;
 const TAG_BYTES = 16;
-const FLOOR_BYTES = 1024;
-const CEILING_BYTES = 65_536;
-export const MAX_CONTENT_BYTES = CEILING_BYTES - LENGTH_BYTES;
+
 export const MIN_CIPHERTEXT_BYTES = FLOOR_BYTES + TAG_BYTES;
 export const MAX_CIPHERTEXT_BYTES = CEILING_BYTES + TAG_BYTES;
 
@@ -221,55 +218,10 @@ export async function unwrapKey(
   }
 }
 
-/**
- * Returns the Padmé bucket that hides how long a content is: at most 12 % more, 1 KiB at least.
- *
- * Source: Nikitin et al. 2019, "Reducing Metadata Leakage from Encrypted Files and Communication".
- */
-export function paddedLength(contentBytes: number): number {
-  const length = Math.max(FLOOR_BYTES, contentBytes + LENGTH_BYTES);
-  const exponent = bitLength(length) - 1;
-  const bucket = 2 ** (exponent - bitLength(exponent));
-  return Math.ceil(length / bucket) * bucket;
-}
-
-function bitLength(number: number): number {
-  return number.toString(2).length;
-}
-
 function requireCek(cek: Uint8Array): void {
   if (cek.length !== CEK_BYTES) {
     throw new SectionInvalid("cek-length");
   }
-}
-
-function contentOf(plaintext: Uint8Array | string): Uint8Array {
-  if (typeof plaintext !== "string") {
-    return plaintext;
-  }
-  if (!isUnicode(plaintext)) {
-    throw new SectionInvalid("not-unicode");
-  }
-  return utf8(plaintext);
-}
-
-function padded(content: Uint8Array): Uint8Array {
-  if (content.length > MAX_CONTENT_BYTES) {
-    throw new SectionInvalid("too-large");
-  }
-  const filled = new Uint8Array(paddedLength(content.length));
-  new DataView(filled.buffer).setUint32(0, content.length);
-  filled.set(content, LENGTH_BYTES);
-  return filled;
-}
-
-function unpadded(filled: Uint8Array): Uint8Array {
-  const length = new DataView(filled.buffer, filled.byteOffset).getUint32(0);
-  const rest = filled.subarray(LENGTH_BYTES + length);
-  if (filled.length !== paddedLength(length) || rest.some((byte) => byte !== 0)) {
-    throw new SectionBroken("padding");
-  }
-  return filled.slice(LENGTH_BYTES, LENGTH_BYTES + length);
 }
 
 function bound(context: SectionContext): Uint8Array {
