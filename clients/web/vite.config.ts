@@ -16,10 +16,14 @@ function manifest(): Plugin {
       for (const path of readdirSync(OUT, { recursive: true, withFileTypes: true })) {
         const name = join(path.parentPath, path.name);
         if (path.isFile() && path.name !== LIST) {
-          files[relative(OUT, name).split(sep).join("/")] = createHash("sha256").update(readFileSync(name)).digest("hex");
+          files[relative(OUT, name).split(sep).join("/")] = createHash("sha256")
+            .update(readFileSync(name))
+            .digest("hex");
         }
       }
-      const sorted = Object.fromEntries(Object.entries(files).sort(([one], [other]) => (one < other ? -1 : 1)));
+      const sorted = Object.fromEntries(
+        Object.entries(files).sort(([one], [other]) => (one < other ? -1 : 1)),
+      );
       writeFileSync(join(OUT, LIST), `${JSON.stringify({ files: sorted }, null, 1)}\n`);
     },
   };

@@ -17,7 +17,9 @@ export async function compared(get: (name: string) => Promise<ArrayBuffer> = ser
   const { files } = JSON.parse(new TextDecoder().decode(list)) as { files: Record<string, string> };
   const names = Object.keys(files).sort();
   if (names.length === 0) throw new Error("an empty list compares nothing");
-  const found = await Promise.all(names.map(async (name) => ((await hashed(get, name)) === files[name] ? [] : [name])));
+  const found = await Promise.all(
+    names.map(async (name) => ((await hashed(get, name)) === files[name] ? [] : [name])),
+  );
   return { files: names.length, different: found.flat(), digest: await sha256(list) };
 }
 
@@ -30,7 +32,10 @@ async function hashed(get: (name: string) => Promise<ArrayBuffer>, name: string)
 }
 
 async function served(name: string): Promise<ArrayBuffer> {
-  const answer = await fetch(new URL(name, document.baseURI), { cache: "no-store", signal: AbortSignal.timeout(WITHIN_MS) });
+  const answer = await fetch(new URL(name, document.baseURI), {
+    cache: "no-store",
+    signal: AbortSignal.timeout(WITHIN_MS),
+  });
   if (!answer.ok) throw new Error(`${name} is not served`);
   return answer.arrayBuffer();
 }

@@ -1,6 +1,15 @@
 // What went wrong, in the reader's words. Nothing of what was sent or served is repeated.
 
-import { CryptoError, DoesNotOpen, NotPermitted, NotReached, Refused, Stale, Unavailable, Unverified } from "meldbrug";
+import {
+  CryptoError,
+  DoesNotOpen,
+  NotPermitted,
+  NotReached,
+  Refused,
+  Stale,
+  Unavailable,
+  Unverified,
+} from "meldbrug";
 import type { Words } from "../words/nl";
 
 /** Returns one sentence for a failure: what it means, and what helps. */

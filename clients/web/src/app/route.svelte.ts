@@ -40,7 +40,10 @@ export function href(path: string, language: Language = route.language, query?: 
 }
 
 /** Goes to a place; what a reporter does leaves one entry in the history of the tab, however far they go. */
-export function go(path: string, options: { keepsEntry?: boolean; language?: Language; query?: URLSearchParams } = {}): void {
+export function go(
+  path: string,
+  options: { keepsEntry?: boolean; language?: Language; query?: URLSearchParams } = {},
+): void {
   const address = href(path, options.language, options.query);
   if (options.keepsEntry) history.replaceState(null, "", address);
   else history.pushState(null, "", address);

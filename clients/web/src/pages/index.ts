@@ -7,6 +7,7 @@ const PAGES: Readonly<Record<string, () => Page>> = {
   "": () => import("./public/Home.svelte"),
   start: () => import("./reporter/Start.svelte"),
   back: () => import("./reporter/Back.svelte"),
+  work: () => import("./work/Work.svelte"),
   rules: () => import("./public/Rules.svelte"),
   help: () => import("./public/Help.svelte"),
   how: () => import("./public/How.svelte"),

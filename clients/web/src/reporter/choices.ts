@@ -26,12 +26,19 @@ export interface Excludable {
  * @throws Unverified - one of the people does not verify.
  */
 export async function choicesOf(circle: Circle): Promise<Choice[]> {
-  const independent = new Set(circle.served.participations.filter((part) => part.independent).map((part) => part.name));
+  const independent = new Set(
+    circle.served.participations.filter((part) => part.independent).map((part) => part.name),
+  );
   const people = await circle.counsellors();
-  const heads = people.filter((person) => !person.appointment.deputyOf || !named(people, person.appointment.deputyOf));
+  const heads = people.filter(
+    (person) => !person.appointment.deputyOf || !named(people, person.appointment.deputyOf),
+  );
   const choices = heads.map((head) => ({
     participation: head.appointment.participation,
-    people: [head, ...people.filter((person) => person.appointment.deputyOf === head.appointment.appointment)],
+    people: [
+      head,
+      ...people.filter((person) => person.appointment.deputyOf === head.appointment.appointment),
+    ],
     organisation: head.member.organisationTitle,
     isIndependent: independent.has(head.appointment.participation),
   }));
@@ -51,14 +58,21 @@ export async function excludablePeople(circle: Circle): Promise<Excludable[]> {
   const bySubject = new Map<string, Excludable>();
   for (const person of await circle.everyone()) {
     const { subject, organisationTitle } = person.member;
-    bySubject.set(subject, { name: subject, title: person.appointment.role, organisation: organisationTitle, isSystem: person.isSystem });
+    bySubject.set(subject, {
+      name: subject,
+      title: person.appointment.role,
+      organisation: organisationTitle,
+      isSystem: person.isSystem,
+    });
   }
   return [...bySubject.values()].sort((one, other) => one.organisation.localeCompare(other.organisation));
 }
 
 /** Returns the organisations of a circle that can be excluded: not the independent point, which nobody else sees into. */
 export async function excludableOrganisations(circle: Circle): Promise<Excludable[]> {
-  const independent = new Set(circle.served.participations.filter((part) => part.independent).map((part) => part.organisation));
+  const independent = new Set(
+    circle.served.participations.filter((part) => part.independent).map((part) => part.organisation),
+  );
   const titles = await circle.titles();
   return circle.served.organisations
     .filter((organisation) => !independent.has(organisation.name))

@@ -47,6 +47,8 @@ async function keyOf(entropy: Uint8Array): Promise<CryptoKey> {
   const secret = await crypto.subtle.importKey("raw", Uint8Array.from(entropy), "HKDF", false, ["deriveKey"]);
   const info = new TextEncoder().encode("meldbrug/receipt/draft/v1");
   const derived = { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(0), info };
-  return crypto.subtle.deriveKey(derived, secret, { name: "AES-GCM", length: 256 }, false, ["encrypt", "decrypt"]);
+  return crypto.subtle.deriveKey(derived, secret, { name: "AES-GCM", length: 256 }, false, [
+    "encrypt",
+    "decrypt",
+  ]);
 }
-

@@ -1,6 +1,14 @@
 // A reporter who came back with the twelve words: what is theirs, in memory only.
 
-import { Consents, keysFrom, NotPermitted, type Preview, ReporterClient, type Seen, type Text } from "meldbrug";
+import {
+  Consents,
+  keysFrom,
+  NotPermitted,
+  type Preview,
+  ReporterClient,
+  type Seen,
+  type Text,
+} from "meldbrug";
 import { type IncidentState, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
 import type { Status } from "meldbrug/gen/coordination/v1/coordination_pb";
 import type { ConsentRequest } from "meldbrug/gen/disclosure/v1/disclosure_pb";
@@ -51,7 +59,7 @@ export class Own {
   }
 
   get told(): readonly Text[] {
-    return this.texts.filter((text) => text.kind !== Kind.MESSAGE);
+    return this.texts.filter((text) => text.kind !== Kind.MESSAGE && text.author.isReporter);
   }
 
   /** Reads everything anew. */

@@ -1,11 +1,25 @@
 // A report while it is being made: what was chosen and written so far, on this device only.
 
-import { type Circle, type Person, PublicClient, ReporterClient, keysFrom, newEntropy, toWords } from "meldbrug";
+import {
+  type Circle,
+  keysFrom,
+  newEntropy,
+  type Person,
+  PublicClient,
+  ReporterClient,
+  toWords,
+} from "meldbrug";
 import { Category, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
 import { connected } from "../app/installation";
 import type { Language as Shown } from "../app/route.svelte";
-import { type Choice, choicesOf, type Excludable, excludableOrganisations, excludablePeople } from "./choices";
-import { forget, keep, type Kept } from "./draft";
+import {
+  type Choice,
+  choicesOf,
+  type Excludable,
+  excludableOrganisations,
+  excludablePeople,
+} from "./choices";
+import { forget, type Kept, keep } from "./draft";
 
 export const STEPS = ["where", "who", "keep", "write", "check"] as const;
 export type Step = (typeof STEPS)[number] | "sent";
@@ -48,7 +62,10 @@ export class Report {
   }
 
   isOut(person: Person): boolean {
-    return this.excluded.includes(person.member.subject) || this.excludedOrganisations.includes(person.member.organisation);
+    return (
+      this.excluded.includes(person.member.subject) ||
+      this.excludedOrganisations.includes(person.member.organisation)
+    );
   }
 
   /**
@@ -66,7 +83,8 @@ export class Report {
     this.title = circle.served.production?.title ?? "";
     this.code = code;
     this.#circle = circle;
-    if (!this.choice) this.chosen = this.choices.length === 1 && this.choices[0] ? keyOf(this.choices[0]) : "";
+    if (!this.choice)
+      this.chosen = this.choices.length === 1 && this.choices[0] ? keyOf(this.choices[0]) : "";
   }
 
   /** Makes the receipt, once. */

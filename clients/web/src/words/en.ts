@@ -40,7 +40,8 @@ export const en: Words = {
     codeHint: "The code is on the call sheet or on a poster on the set. Capitals and spaces do not matter.",
     find: "Find",
     noCode: "No code?",
-    noCodeText: "Is the production over, or do you not know the code? Then you can always go to the independent point.",
+    noCodeText:
+      "Is the production over, or do you not know the code? Then you can always go to the independent point.",
     standing: "To the independent point",
   },
   who: {
@@ -50,7 +51,8 @@ export const en: Words = {
     choose: "I choose",
     independent: "belongs to no organisation",
     exclude: "Someone must never know",
-    excludeText: "Whoever you tick here sees nothing, not even that there is something. You need not say why.",
+    excludeText:
+      "Whoever you tick here sees nothing, not even that there is something. You need not say why.",
     excludePeople: "People",
     excludeOrganisations: "Whole organisations",
     excludeLimit: "Someone who is registered under two names is two people to us.",
@@ -61,7 +63,8 @@ export const en: Words = {
     enterHint: "In Dutch or in English. Capitals do not matter.",
     completions: "Words that begin like this",
     counted: (count) => `${count} of 12 words`,
-    unknownWord: (position, word, nearest) => `Word ${position}, “${word}”, is not in the list. Do you mean “${nearest}”?`,
+    unknownWord: (position, word, nearest) =>
+      `Word ${position}, “${word}”, is not in the list. Do you mean “${nearest}”?`,
     wordCount: (count) => `There are 12 words; this is ${count}.`,
     wrongWord: "One of the words is not right.",
     open: "Open",
@@ -84,7 +87,8 @@ export const en: Words = {
   write: {
     title: "What happened?",
     lead: "Write in your own words. It need not be well written or complete.",
-    draft: "If the page goes away, you go on with your twelve words, on this device. Without those words nobody can read what is here. “Leave quickly” throws it away.",
+    draft:
+      "If the page goes away, you go on with your twelve words, on this device. Without those words nobody can read what is here. “Leave quickly” throws it away.",
     categories: "What is it about? (may stay empty)",
     context: "Where and when (may stay empty)",
     contextHint: "For example: on the set, after dinner.",
@@ -101,20 +105,38 @@ export const en: Words = {
     after: "After sending you can add more, choose someone else, or take everything back.",
     send: "Send",
     sending: "Sending",
-    maybeSent: "It is not certain whether it arrived. Keep your twelve words. Sending it once more does no harm.",
+    maybeSent:
+      "It is not certain whether it arrived. Keep your twelve words. Sending it once more does no harm.",
   },
   sent: {
     title: "It has arrived",
     lead: "Whoever you chose has received it.",
-    lookAgain: "Look in three working days whether there is an answer. We send no message: for that we would have to know who you are.",
+    lookAgain:
+      "Look in three working days whether there is an answer. We send no message: for that we would have to know who you are.",
     words: "Your twelve words, for the last time",
     see: "To what I told",
   },
   kinds: {
-    1: "Where and when", 2: "Summary", 3: "Measures", 4: "What happened", 5: "What it does to me", 6: "Finding", 7: "Reply",
-    8: "Witnesses", 9: "Evidence", 10: "Who I am", 11: "Who it is about", 12: "Message", 13: "Note",
+    1: "Where and when",
+    2: "Summary",
+    3: "Measures",
+    4: "What happened",
+    5: "What it does to me",
+    6: "Finding",
+    7: "Reply",
+    8: "Witnesses",
+    9: "Evidence",
+    10: "Who I am",
+    11: "Who it is about",
+    12: "Message",
+    13: "Note",
   },
-  purposes: { 1: "to protect people", 2: "to follow up together", 3: "to preserve evidence", 4: "to know what is going on" },
+  purposes: {
+    1: "to protect people",
+    2: "to follow up together",
+    3: "to preserve evidence",
+    4: "to know what is going on",
+  },
   back: {
     title: "Back to what you told",
     lead: "Fill in the twelve words that you were given.",
@@ -166,7 +188,8 @@ export const en: Words = {
     asker: (role) => `Asked by: ${role}.`,
     leftOut: "Someone whom you excluded was named too. They get nothing, and whoever asks does not know.",
     limitsTitle: "What you cannot undo",
-    limits: "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it.",
+    limits:
+      "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it.",
     no: "No",
     yes: "Yes",
     part: "Yes, to this part",
@@ -189,16 +212,41 @@ export const en: Words = {
     sure: "Yes, I want to take everything back",
     withdrawNow: "Take back",
   },
-  states: { 1: "received", 2: "acknowledged", 3: "assessing", 4: "own follow-up", 5: "sharing considered", 6: "advice only", 7: "withdrawn" },
-  noticeStates: {
-    1: "waits for the reporter", 2: "not shared", 3: "offered", 4: "terms accepted", 5: "declined", 6: "lapsed", 7: "opened",
-    8: "acknowledged", 9: "withdrawn", 10: "removal requested", 11: "expired",
+  states: {
+    1: "received",
+    2: "acknowledged",
+    3: "assessing",
+    4: "own follow-up",
+    5: "sharing considered",
+    6: "advice only",
+    7: "withdrawn",
   },
-  declines: { 1: "does not concern us", 2: "conflict of interest", 3: "the terms", 4: "no capacity", 5: "other" },
+  noticeStates: {
+    1: "waits for the reporter",
+    2: "not shared",
+    3: "offered",
+    4: "terms accepted",
+    5: "declined",
+    6: "lapsed",
+    7: "opened",
+    8: "acknowledged",
+    9: "withdrawn",
+    10: "removal requested",
+    11: "expired",
+  },
+  declines: {
+    1: "does not concern us",
+    2: "conflict of interest",
+    3: "the terms",
+    4: "no capacity",
+    5: "other",
+  },
   signIn: {
     title: "Sign in",
     lead: "Your key is on this device. Your passphrase opens it; the passphrase does not leave the device.",
     none: "There is no key on this device yet. Choose your key file.",
+    bare: "This file has no passphrase. Choose one: without a passphrase this device keeps no key.",
+    newPassphrase: "New passphrase",
     passphrase: "Passphrase",
     enter: "Sign in",
     busy: "Opening",
@@ -267,7 +315,8 @@ export const en: Words = {
     recorded: "Each opening is recorded before you see anything. The reporter can see it.",
     open: "Open",
     whyTitle: "Why do I see this?",
-    why: (role, until) => `The reporter said yes to you, for this purpose, until ${until}. ${role} decided to share, and your organisation accepted the terms.`,
+    why: (role, until) =>
+      `The reporter said yes to you, for this purpose, until ${until}. ${role} decided to share, and your organisation accepted the terms.`,
     acknowledge: "Acknowledge receipt",
   },
   home: {
@@ -280,50 +329,103 @@ export const en: Words = {
     work: "I work for an organisation",
     workNote: "For confidential counsellors, safety contacts and administrators.",
     leaveTitle: "Is someone watching?",
-    leaveText: "Press “Leave quickly”, at the top of every page, or Shift three times. Nothing stays behind, and the back button brings nobody here. Your network and your employer can see that you opened this site.",
+    leaveText:
+      "Press “Leave quickly”, at the top of every page, or Shift three times. Nothing stays behind, and the back button brings nobody here. Your network and your employer can see that you opened this site.",
   },
   rules: {
     title: "Ten rules",
     lead: "These ten rules hold for everyone who works on film and television. They are in the Dutch covenant on social safety in the audiovisual sector; here they are in plain words.",
     wanted: "How we treat each other",
     unwanted: "What is not allowed",
-    source: "After: Convenant Sociale Veiligheid Audiovisuele Sector, “Afspraken: de basisgedragsregels die voor iedereen gelden”.",
+    source:
+      "After: Convenant Sociale Veiligheid Audiovisuele Sector, “Afspraken: de basisgedragsregels die voor iedereen gelden”.",
     wantedRules: [
-      ["Respect", "We treat everyone with respect. We talk with each other and do not speak ill of each other. We accuse nobody before we know what happened."],
-      ["Mind each other", "We look out for each other. We know that what we do affects others. We look at ourselves too, and ask how someone else sees it."],
-      ["Speak up", "We say so when things go well and when they do not, also when it is not about ourselves. Others may speak to us as well. We do not wait until something goes wrong."],
-      ["Everyone belongs", "What counts is what someone can do, not who they are or what their position is. Everyone gets chances."],
+      [
+        "Respect",
+        "We treat everyone with respect. We talk with each other and do not speak ill of each other. We accuse nobody before we know what happened.",
+      ],
+      [
+        "Mind each other",
+        "We look out for each other. We know that what we do affects others. We look at ourselves too, and ask how someone else sees it.",
+      ],
+      [
+        "Speak up",
+        "We say so when things go well and when they do not, also when it is not about ourselves. Others may speak to us as well. We do not wait until something goes wrong.",
+      ],
+      [
+        "Everyone belongs",
+        "What counts is what someone can do, not who they are or what their position is. Everyone gets chances.",
+      ],
       ["Keep agreements", "We do what we agree on."],
     ],
     unwantedRules: [
-      ["Discrimination", "To insult someone or treat them worse because of, for example, skin colour, origin, religion, age, sex, a disability, or whom they love. It is a crime. Racism is discrimination too."],
+      [
+        "Discrimination",
+        "To insult someone or treat them worse because of, for example, skin colour, origin, religion, age, sex, a disability, or whom they love. It is a crime. Racism is discrimination too.",
+      ],
       ["Sexual violence and physical abuse", "Rape, sexual assault and physical abuse are crimes."],
-      ["(Sexual) harassment", "Behaviour that frightens, humiliates or hurts someone. When it is sexual, in words, looks or touch, it is called sexual harassment. Whoever sees it steps in."],
-      ["Aggression and violence", "To bother, threaten or attack someone, in words or with force. Whoever sees it steps in."],
-      ["Bullying", "To be nasty again and again to someone who cannot well defend themselves. Whoever sees it steps in."],
+      [
+        "(Sexual) harassment",
+        "Behaviour that frightens, humiliates or hurts someone. When it is sexual, in words, looks or touch, it is called sexual harassment. Whoever sees it steps in.",
+      ],
+      [
+        "Aggression and violence",
+        "To bother, threaten or attack someone, in words or with force. Whoever sees it steps in.",
+      ],
+      [
+        "Bullying",
+        "To be nasty again and again to someone who cannot well defend themselves. Whoever sees it steps in.",
+      ],
     ],
   },
   help: {
     title: "Who can help you",
     lead: "You need not choose between these. It may be all of them, in any order.",
     parts: [
-      ["The confidential counsellor", "Every organisation that takes part has a confidential counsellor. They listen, think along, and pass nothing on without your yes. You can also go there with something that is a crime."],
-      ["The independent point", "You do not want to talk with someone of an organisation that you work for? The independent point belongs to no producer or broadcaster. You can always go there, also without a production code."],
-      ["The police", "When something criminal happened you can report it to the police. In immediate danger call 112, otherwise 0900-8844. Only you decide whether you do. Nobody may force you to, or keep you from it."],
-      ["It stays confidential", "What you tell is confidential at all times. Only people whom you choose can read it."],
-      ["No contract can forbid you this", "Does your contract say that you must keep silent, or pay a fine? That does not hold for reporting undesirable behaviour."],
-      ["Nobody is guilty before the facts are known", "That holds for the person you tell about, too. They are heard when that is safe."],
+      [
+        "The confidential counsellor",
+        "Every organisation that takes part has a confidential counsellor. They listen, think along, and pass nothing on without your yes. You can also go there with something that is a crime.",
+      ],
+      [
+        "The independent point",
+        "You do not want to talk with someone of an organisation that you work for? The independent point belongs to no producer or broadcaster. You can always go there, also without a production code.",
+      ],
+      [
+        "The police",
+        "When something criminal happened you can report it to the police. In immediate danger call 112, otherwise 0900-8844. Only you decide whether you do. Nobody may force you to, or keep you from it.",
+      ],
+      [
+        "It stays confidential",
+        "What you tell is confidential at all times. Only people whom you choose can read it.",
+      ],
+      [
+        "No contract can forbid you this",
+        "Does your contract say that you must keep silent, or pay a fine? That does not hold for reporting undesirable behaviour.",
+      ],
+      [
+        "Nobody is guilty before the facts are known",
+        "That holds for the person you tell about, too. They are heard when that is safe.",
+      ],
     ],
   },
   how: {
     title: "How it works",
     lead: "In five steps. You can stop at each of them.",
     steps: [
-      ["Choose who reads it", "With the code of your production you see who takes part and who would read along. You choose one person, with a deputy, or the independent point. People or organisations who must never know, you exclude."],
-      ["Keep your twelve words", "You get twelve words. They are the only way back. We cannot give them again."],
+      [
+        "Choose who reads it",
+        "With the code of your production you see who takes part and who would read along. You choose one person, with a deputy, or the independent point. People or organisations who must never know, you exclude.",
+      ],
+      [
+        "Keep your twelve words",
+        "You get twelve words. They are the only way back. We cannot give them again.",
+      ],
       ["Tell", "You write in your own words. The text is sealed on your own device. We cannot read it."],
       ["Talk", "The person you chose answers. You read that when you come back with your twelve words."],
-      ["Decide about sharing", "When someone wants to share it with another organisation, they ask you first. You see exactly what would be shared, with whom and until when. You say yes, no, or yes to a part. When you say nothing, that is a no. You can take a yes back at any time."],
+      [
+        "Decide about sharing",
+        "When someone wants to share it with another organisation, they ask you first. You see exactly what would be shared, with whom and until when. You say yes, no, or yes to a part. When you say nothing, that is a no. You can take a yes back at any time.",
+      ],
     ],
     limitsTitle: "What this cannot do",
     limits: [
@@ -343,7 +445,8 @@ export const en: Words = {
     differs: (name) => `Not the same as the list: ${name}. Fill in nothing here, and warn the organisation.`,
     failed: "The list cannot be read. So it is not known whether all is well.",
     listDigest: "Check number of the list",
-    compare: "Compare this number with the one that was published for this version, on another device if you can: a false page can lie here as well.",
+    compare:
+      "Compare this number with the one that was published for this version, on another device if you can: a false page can lie here as well.",
   },
   nowhere: { title: "There is no such page", text: "The address may be wrong.", home: "To the beginning" },
 };

@@ -38,10 +38,12 @@ export const nl = {
     title: "Waar gebeurde het?",
     lead: "Met de code van de productie zie je wie je kunt kiezen.",
     code: "Code van de productie",
-    codeHint: "De code staat op de callsheet of op een poster op de set. Hoofdletters en spaties maken niet uit.",
+    codeHint:
+      "De code staat op de callsheet of op een poster op de set. Hoofdletters en spaties maken niet uit.",
     find: "Zoeken",
     noCode: "Geen code?",
-    noCodeText: "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
+    noCodeText:
+      "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
     standing: "Naar het onafhankelijke meldpunt",
   },
   who: {
@@ -51,7 +53,8 @@ export const nl = {
     choose: "Ik kies",
     independent: "hoort bij geen enkele organisatie",
     exclude: "Iemand mag dit nooit weten",
-    excludeText: "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom.",
+    excludeText:
+      "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom.",
     excludePeople: "Mensen",
     excludeOrganisations: "Hele organisaties",
     excludeLimit: "Iemand die onder twee namen is ingeschreven, zijn voor ons twee mensen.",
@@ -62,7 +65,8 @@ export const nl = {
     enterHint: "In het Nederlands of in het Engels. Hoofdletters maken niet uit.",
     completions: "Woorden die hiermee beginnen",
     counted: (count: number) => `${count} van 12 woorden`,
-    unknownWord: (position: number, word: string, nearest: string) => `Woord ${position}, “${word}”, staat niet in de lijst. Bedoel je “${nearest}”?`,
+    unknownWord: (position: number, word: string, nearest: string) =>
+      `Woord ${position}, “${word}”, staat niet in de lijst. Bedoel je “${nearest}”?`,
     wordCount: (count: number) => `Het zijn 12 woorden; dit zijn er ${count}.`,
     wrongWord: "Een van de woorden klopt niet.",
     open: "Openen",
@@ -85,7 +89,8 @@ export const nl = {
   write: {
     title: "Wat gebeurde er?",
     lead: "Schrijf in je eigen woorden. Het hoeft niet mooi of volledig te zijn.",
-    draft: "Valt de pagina weg, dan ga je verder met je twaalf woorden, op dit toestel. Zonder die woorden kan niemand lezen wat hier staat. “Snel weg” gooit het weg.",
+    draft:
+      "Valt de pagina weg, dan ga je verder met je twaalf woorden, op dit toestel. Zonder die woorden kan niemand lezen wat hier staat. “Snel weg” gooit het weg.",
     categories: "Waar gaat het over? (mag leeg blijven)",
     context: "Waar en wanneer (mag leeg blijven)",
     contextHint: "Bijvoorbeeld: op de set, na het avondeten.",
@@ -97,25 +102,44 @@ export const nl = {
     title: "Klopt dit?",
     lead: "Er is nog niets verstuurd.",
     readers: "Dit lezen",
-    nobodyElse: "Niemand anders, ook wij niet. Met een andere organisatie wordt niets gedeeld zonder jouw ja.",
+    nobodyElse:
+      "Niemand anders, ook wij niet. Met een andere organisatie wordt niets gedeeld zonder jouw ja.",
     text: "Dit schreef je",
     after: "Na het versturen kun je meer toevoegen, iemand anders kiezen of alles intrekken.",
     send: "Versturen",
     sending: "Bezig met versturen",
-    maybeSent: "Het is niet zeker of het is aangekomen. Bewaar je twaalf woorden. Nog een keer versturen kan geen kwaad.",
+    maybeSent:
+      "Het is niet zeker of het is aangekomen. Bewaar je twaalf woorden. Nog een keer versturen kan geen kwaad.",
   },
   sent: {
     title: "Het is aangekomen",
     lead: "Wie je koos heeft het gekregen.",
-    lookAgain: "Kijk over drie werkdagen of er een antwoord is. Wij sturen geen bericht: daarvoor zouden we moeten weten wie je bent.",
+    lookAgain:
+      "Kijk over drie werkdagen of er een antwoord is. Wij sturen geen bericht: daarvoor zouden we moeten weten wie je bent.",
     words: "Je twaalf woorden, voor de laatste keer",
     see: "Naar wat ik vertelde",
   },
   kinds: {
-    1: "Waar en wanneer", 2: "Samenvatting", 3: "Maatregelen", 4: "Wat er gebeurde", 5: "Wat het met mij doet", 6: "Vaststelling", 7: "Reactie",
-    8: "Getuigen", 9: "Bewijs", 10: "Wie ik ben", 11: "Over wie het gaat", 12: "Bericht", 13: "Aantekening",
+    1: "Waar en wanneer",
+    2: "Samenvatting",
+    3: "Maatregelen",
+    4: "Wat er gebeurde",
+    5: "Wat het met mij doet",
+    6: "Vaststelling",
+    7: "Reactie",
+    8: "Getuigen",
+    9: "Bewijs",
+    10: "Wie ik ben",
+    11: "Over wie het gaat",
+    12: "Bericht",
+    13: "Aantekening",
   } as Numbered,
-  purposes: { 1: "om mensen te beschermen", 2: "om samen op te volgen", 3: "om bewijs te bewaren", 4: "om te weten wat er speelt" } as Numbered,
+  purposes: {
+    1: "om mensen te beschermen",
+    2: "om samen op te volgen",
+    3: "om bewijs te bewaren",
+    4: "om te weten wat er speelt",
+  } as Numbered,
   back: {
     title: "Terug naar wat je vertelde",
     lead: "Vul de twaalf woorden in die je kreeg.",
@@ -167,7 +191,8 @@ export const nl = {
     asker: (role: string) => `Gevraagd door: ${role}.`,
     leftOut: "Iemand die je hebt uitgesloten was ook genoemd. Die krijgt niets, en de vrager weet dat niet.",
     limitsTitle: "Wat je niet terug kunt draaien",
-    limits: "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven.",
+    limits:
+      "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven.",
     no: "Nee",
     yes: "Ja",
     part: "Ja, tegen dit deel",
@@ -190,16 +215,41 @@ export const nl = {
     sure: "Ja, ik wil alles intrekken",
     withdrawNow: "Intrekken",
   },
-  states: { 1: "binnengekomen", 2: "gezien", 3: "in behandeling", 4: "zelf opgepakt", 5: "delen wordt overwogen", 6: "alleen advies", 7: "ingetrokken" } as Numbered,
-  noticeStates: {
-    1: "wacht op de melder", 2: "niet gedeeld", 3: "aangeboden", 4: "voorwaarden aanvaard", 5: "niet aangenomen", 6: "verlopen", 7: "geopend",
-    8: "bevestigd", 9: "ingetrokken", 10: "verwijderen gevraagd", 11: "verlopen",
+  states: {
+    1: "binnengekomen",
+    2: "gezien",
+    3: "in behandeling",
+    4: "zelf opgepakt",
+    5: "delen wordt overwogen",
+    6: "alleen advies",
+    7: "ingetrokken",
   } as Numbered,
-  declines: { 1: "gaat niet over ons", 2: "belangenverstrengeling", 3: "de voorwaarden", 4: "geen ruimte", 5: "anders" } as Numbered,
+  noticeStates: {
+    1: "wacht op de melder",
+    2: "niet gedeeld",
+    3: "aangeboden",
+    4: "voorwaarden aanvaard",
+    5: "niet aangenomen",
+    6: "verlopen",
+    7: "geopend",
+    8: "bevestigd",
+    9: "ingetrokken",
+    10: "verwijderen gevraagd",
+    11: "verlopen",
+  } as Numbered,
+  declines: {
+    1: "gaat niet over ons",
+    2: "belangenverstrengeling",
+    3: "de voorwaarden",
+    4: "geen ruimte",
+    5: "anders",
+  } as Numbered,
   signIn: {
     title: "Aanmelden",
     lead: "Je sleutel staat op dit toestel. Met je wachtzin gaat hij open; de wachtzin verlaat het toestel niet.",
     none: "Op dit toestel staat nog geen sleutel. Kies je sleutelbestand.",
+    bare: "Dit bestand heeft geen wachtzin. Kies er een: zonder wachtzin bewaart dit toestel geen sleutel.",
+    newPassphrase: "Nieuwe wachtzin",
     passphrase: "Wachtzin",
     enter: "Aanmelden",
     busy: "Bezig met openen",
@@ -221,7 +271,8 @@ export const nl = {
   },
   case: {
     title: "Melding",
-    opening: "Bezig met openen. Alles wordt op dit toestel nagekeken, en elke opening is voor de melder te zien.",
+    opening:
+      "Bezig met openen. Alles wordt op dit toestel nagekeken, en elke opening is voor de melder te zien.",
     acknowledge: "Laat weten dat het gezien is",
     reporter: "melder",
     write: "Schrijf aan de melder",
@@ -268,7 +319,8 @@ export const nl = {
     recorded: "Elke opening wordt vastgelegd voordat je iets ziet. De melder kan dat zien.",
     open: "Openen",
     whyTitle: "Waarom zie ik dit?",
-    why: (role: string, until: string) => `De melder zei ja tegen jou, voor dit doel, tot ${until}. ${role} besloot tot delen, en jullie aanvaardden de voorwaarden.`,
+    why: (role: string, until: string) =>
+      `De melder zei ja tegen jou, voor dit doel, tot ${until}. ${role} besloot tot delen, en jullie aanvaardden de voorwaarden.`,
     acknowledge: "Ontvangst bevestigen",
   },
   home: {
@@ -281,50 +333,106 @@ export const nl = {
     work: "Ik werk voor een organisatie",
     workNote: "Voor vertrouwenspersonen, contactpersonen en beheerders.",
     leaveTitle: "Kijkt er iemand mee?",
-    leaveText: "Druk op “Snel weg”, bovenaan elke bladzijde, of drie keer op Shift. Er blijft niets staan, en de terugknop brengt niemand hier. Je netwerk en je werkgever kunnen wel zien dat je deze site opende.",
+    leaveText:
+      "Druk op “Snel weg”, bovenaan elke bladzijde, of drie keer op Shift. Er blijft niets staan, en de terugknop brengt niemand hier. Je netwerk en je werkgever kunnen wel zien dat je deze site opende.",
   },
   rules: {
     title: "Tien regels",
     lead: "Deze tien regels gelden voor iedereen die meewerkt aan film en televisie. Ze staan in het Convenant Sociale Veiligheid Audiovisuele Sector; hier staan ze in gewone woorden.",
     wanted: "Zo gaan we met elkaar om",
     unwanted: "Dit mag niet",
-    source: "Naar: Convenant Sociale Veiligheid Audiovisuele Sector, “Afspraken: de basisgedragsregels die voor iedereen gelden”.",
+    source:
+      "Naar: Convenant Sociale Veiligheid Audiovisuele Sector, “Afspraken: de basisgedragsregels die voor iedereen gelden”.",
     wantedRules: [
-      ["Respect", "We behandelen iedereen met respect. We praten met elkaar en niet slecht over elkaar. We beschuldigen niemand voordat we weten wat er gebeurde."],
-      ["Rekening houden met elkaar", "We letten op elkaar. We weten dat wat wij doen een ander raakt. We kijken ook naar onszelf en vragen hoe een ander het ziet."],
-      ["Iets zeggen", "We zeggen het als iets goed gaat en als iets niet goed gaat, ook als het niet over onszelf gaat. Een ander mag ons ook aanspreken. We wachten daarmee niet tot er iets misgaat."],
-      ["Iedereen hoort erbij", "Het gaat om wat iemand kan, niet om wie iemand is of welke functie iemand heeft. Iedereen krijgt kansen."],
+      [
+        "Respect",
+        "We behandelen iedereen met respect. We praten met elkaar en niet slecht over elkaar. We beschuldigen niemand voordat we weten wat er gebeurde.",
+      ],
+      [
+        "Rekening houden met elkaar",
+        "We letten op elkaar. We weten dat wat wij doen een ander raakt. We kijken ook naar onszelf en vragen hoe een ander het ziet.",
+      ],
+      [
+        "Iets zeggen",
+        "We zeggen het als iets goed gaat en als iets niet goed gaat, ook als het niet over onszelf gaat. Een ander mag ons ook aanspreken. We wachten daarmee niet tot er iets misgaat.",
+      ],
+      [
+        "Iedereen hoort erbij",
+        "Het gaat om wat iemand kan, niet om wie iemand is of welke functie iemand heeft. Iedereen krijgt kansen.",
+      ],
       ["Afspraken nakomen", "We doen wat we afspreken."],
     ],
     unwantedRules: [
-      ["Discriminatie", "Iemand beledigen of slechter behandelen om bijvoorbeeld huidskleur, afkomst, geloof, leeftijd, geslacht, een beperking of op wie iemand verliefd wordt. Dat is strafbaar. Racisme is ook discriminatie."],
+      [
+        "Discriminatie",
+        "Iemand beledigen of slechter behandelen om bijvoorbeeld huidskleur, afkomst, geloof, leeftijd, geslacht, een beperking of op wie iemand verliefd wordt. Dat is strafbaar. Racisme is ook discriminatie.",
+      ],
       ["Seksueel geweld en mishandeling", "Verkrachting, aanranding en mishandeling zijn misdrijven."],
-      ["(Seksuele) intimidatie", "Gedrag dat iemand bang maakt, vernedert of kwetst. Is het seksueel, met woorden, blikken of aanraken, dan heet het seksuele intimidatie. Wie het ziet, grijpt in."],
-      ["Agressie en geweld", "Iemand lastigvallen, bedreigen of aanvallen, met woorden of met geweld. Wie het ziet, grijpt in."],
-      ["Pesten", "Iemand steeds weer vervelend behandelen die zich niet goed kan verweren. Wie het ziet, grijpt in."],
+      [
+        "(Seksuele) intimidatie",
+        "Gedrag dat iemand bang maakt, vernedert of kwetst. Is het seksueel, met woorden, blikken of aanraken, dan heet het seksuele intimidatie. Wie het ziet, grijpt in.",
+      ],
+      [
+        "Agressie en geweld",
+        "Iemand lastigvallen, bedreigen of aanvallen, met woorden of met geweld. Wie het ziet, grijpt in.",
+      ],
+      [
+        "Pesten",
+        "Iemand steeds weer vervelend behandelen die zich niet goed kan verweren. Wie het ziet, grijpt in.",
+      ],
     ],
   },
   help: {
     title: "Wie je kan helpen",
     lead: "Je hoeft niet te kiezen tussen deze mogelijkheden. Het mag ook alle drie, en in elke volgorde.",
     parts: [
-      ["De vertrouwenspersoon", "Elke organisatie die meedoet heeft een vertrouwenspersoon. Die luistert, denkt mee en vertelt niets verder zonder jouw ja. Je kunt er ook heen met iets dat strafbaar is."],
-      ["Het onafhankelijke meldpunt", "Wil je niet praten met iemand van een organisatie waarvoor je werkt? Het onafhankelijke meldpunt hoort bij geen enkele producent of omroep. Je kunt er altijd terecht, ook zonder productiecode."],
-      ["De politie", "Is er iets strafbaars gebeurd, dan kun je aangifte doen. Bij direct gevaar bel je 112, anders 0900-8844. Alleen jij beslist of je aangifte doet. Niemand mag je daartoe dwingen of ervan afhouden."],
-      ["Het blijft vertrouwelijk", "Wat je vertelt is altijd vertrouwelijk. Alleen mensen die jij kiest kunnen het lezen."],
-      ["Een contract kan je dit niet verbieden", "Staat er in je contract dat je moet zwijgen, of een boete? Dat geldt niet voor het melden van ongewenst gedrag."],
-      ["Niemand is schuldig voordat de feiten bekend zijn", "Dat geldt ook voor degene over wie je iets vertelt. Die wordt gehoord wanneer dat veilig kan."],
+      [
+        "De vertrouwenspersoon",
+        "Elke organisatie die meedoet heeft een vertrouwenspersoon. Die luistert, denkt mee en vertelt niets verder zonder jouw ja. Je kunt er ook heen met iets dat strafbaar is.",
+      ],
+      [
+        "Het onafhankelijke meldpunt",
+        "Wil je niet praten met iemand van een organisatie waarvoor je werkt? Het onafhankelijke meldpunt hoort bij geen enkele producent of omroep. Je kunt er altijd terecht, ook zonder productiecode.",
+      ],
+      [
+        "De politie",
+        "Is er iets strafbaars gebeurd, dan kun je aangifte doen. Bij direct gevaar bel je 112, anders 0900-8844. Alleen jij beslist of je aangifte doet. Niemand mag je daartoe dwingen of ervan afhouden.",
+      ],
+      [
+        "Het blijft vertrouwelijk",
+        "Wat je vertelt is altijd vertrouwelijk. Alleen mensen die jij kiest kunnen het lezen.",
+      ],
+      [
+        "Een contract kan je dit niet verbieden",
+        "Staat er in je contract dat je moet zwijgen, of een boete? Dat geldt niet voor het melden van ongewenst gedrag.",
+      ],
+      [
+        "Niemand is schuldig voordat de feiten bekend zijn",
+        "Dat geldt ook voor degene over wie je iets vertelt. Die wordt gehoord wanneer dat veilig kan.",
+      ],
     ],
   },
   how: {
     title: "Hoe het werkt",
     lead: "In vijf stappen. Je kunt bij elke stap stoppen.",
     steps: [
-      ["Kiezen wie het leest", "Met de code van je productie zie je wie er meedoen en wie zou meelezen. Je kiest één persoon, met een plaatsvervanger, of het onafhankelijke meldpunt. Mensen of organisaties die het nooit mogen weten, sluit je uit."],
-      ["Je twaalf woorden bewaren", "Je krijgt twaalf woorden. Dat is de enige weg terug. Wij kunnen ze niet opnieuw geven."],
-      ["Vertellen", "Je schrijft in je eigen woorden. Op jouw toestel wordt de tekst versleuteld. Wij kunnen hem niet lezen."],
+      [
+        "Kiezen wie het leest",
+        "Met de code van je productie zie je wie er meedoen en wie zou meelezen. Je kiest één persoon, met een plaatsvervanger, of het onafhankelijke meldpunt. Mensen of organisaties die het nooit mogen weten, sluit je uit.",
+      ],
+      [
+        "Je twaalf woorden bewaren",
+        "Je krijgt twaalf woorden. Dat is de enige weg terug. Wij kunnen ze niet opnieuw geven.",
+      ],
+      [
+        "Vertellen",
+        "Je schrijft in je eigen woorden. Op jouw toestel wordt de tekst versleuteld. Wij kunnen hem niet lezen.",
+      ],
       ["Praten", "De persoon die je koos antwoordt. Je leest dat als je terugkomt met je twaalf woorden."],
-      ["Beslissen over delen", "Wil iemand het delen met een andere organisatie, dan vraagt die dat eerst. Je ziet precies wat er gedeeld wordt, met wie en tot wanneer. Je zegt ja, nee, of ja tegen een deel. Zeg je niets, dan is dat nee. Een ja kun je altijd intrekken."],
+      [
+        "Beslissen over delen",
+        "Wil iemand het delen met een andere organisatie, dan vraagt die dat eerst. Je ziet precies wat er gedeeld wordt, met wie en tot wanneer. Je zegt ja, nee, of ja tegen een deel. Zeg je niets, dan is dat nee. Een ja kun je altijd intrekken.",
+      ],
     ],
     limitsTitle: "Wat dit niet kan",
     limits: [
@@ -344,9 +452,14 @@ export const nl = {
     differs: (name: string) => `Anders dan de lijst: ${name}. Vul hier niets in en waarschuw de organisatie.`,
     failed: "De lijst is niet te lezen. Of alles klopt is dus niet bekend.",
     listDigest: "Controlegetal van de lijst",
-    compare: "Vergelijk dit getal met het getal dat bij deze versie gepubliceerd is, liefst op een ander toestel: een vervalste bladzijde kan ook hier liegen.",
+    compare:
+      "Vergelijk dit getal met het getal dat bij deze versie gepubliceerd is, liefst op een ander toestel: een vervalste bladzijde kan ook hier liegen.",
   },
-  nowhere: { title: "Deze bladzijde is er niet", text: "Misschien klopt het adres niet.", home: "Naar het begin" },
+  nowhere: {
+    title: "Deze bladzijde is er niet",
+    text: "Misschien klopt het adres niet.",
+    home: "Naar het begin",
+  },
 };
 
 type Texts<T> = T extends string

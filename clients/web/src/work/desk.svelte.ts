@@ -1,6 +1,7 @@
 // Whoever works here: their keys are in memory while the page is open, and sealed on the device otherwise.
 
-import { MemberClient, openedFile, sealedFile, type SecretKeys } from "meldbrug";
+import { MemberClient, type SecretKeys } from "meldbrug";
+import { openedFile, sealedFile } from "meldbrug/keyfile";
 import { connected } from "../app/installation";
 
 const PLACE = "key-file";
@@ -62,7 +63,12 @@ export async function keepKeys(keys: SecretKeys, passphrase: string): Promise<vo
 export async function seat(keys: SecretKeys): Promise<void> {
   const client = new MemberClient(await connected(), keys);
   const { member, organisation } = await client.me();
-  current = { client, title: member?.title ?? "", organisation: organisation?.title ?? "", isAdmin: member?.admin ?? false };
+  current = {
+    client,
+    title: member?.title ?? "",
+    organisation: organisation?.title ?? "",
+    isAdmin: member?.admin ?? false,
+  };
 }
 
 /** Forgets who is signed in; the key file stays on the device. */
