@@ -62,10 +62,14 @@ class Edge:
             connection.work = None
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "HEAD"):
+        headers = grouped(scope["headers"])
+        if b"transfer-encoding" in headers:
+            # Servers in a row may disagree on where such a request ends; no browser sends one.
+            await respond(send, 411, pages.TEXT, b"how long?\n", (b"connection", b"close"))
+        elif scope["method"] in ("GET", "HEAD"):
             await _show(send, pages.chosen(self._files, scope["path"]))
         elif scope["method"] == "POST" and (method := self._methods.get(scope["path"])):
-            await self._api.serve(Call(method, grouped(scope["headers"]), receive, send))
+            await self._api.serve(Call(method, headers, receive, send))
         else:
             await respond(send, 404, wire.JSON, wire.NO_SUCH_METHOD)
 
@@ -110,6 +114,7 @@ def build(
     *,
     patience: Patience | None = None,
     idle_s: float = IDLE_S,
+    longest_s: float | None = None,
 ) -> Door:
     """Builds the edge. Raises ConfigurationError, naming the setting, when it must not start like this.
 
@@ -119,6 +124,7 @@ def build(
         ids: For requests without an id, and for challenges.
         patience: With requests that are on their way.
         idle_s: How long a connection may idle.
+        longest_s: How long any answer may take, to the last byte; above every deadline when absent.
     """
     _allow_files(settings.connections)
     methods = reachable()
@@ -132,8 +138,8 @@ def build(
         patience or Patience(),
     )
     api = Api(upstream, _puzzle(settings, clock, ids), limits, metrics, ids)
-    longest_s = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
-    edge = Edge(api, methods, pages.read(settings.app_dir), longest_s)
+    above_all = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
+    edge = Edge(api, methods, pages.read(settings.app_dir), longest_s or above_all)
     crowd = Crowd(settings.connections, metrics, idle_s)
     server = Server(_config(settings, edge), crowd)
     if settings.metrics_listen:
