@@ -52,14 +52,16 @@ class Edge:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request; the work ends with its connection, and the connection with its time."""
         connection: Connection = scope["state"]["connection"]
-        connection.work = asyncio.current_task()
+        connection.work = work = asyncio.current_task()
         try:
             async with asyncio.timeout(self._longest_s):
                 await self._answer(scope, receive, send)
         except TimeoutError:
             connection.abort()
         finally:
-            connection.work = None
+            # The next request of the connection may have begun already.
+            if connection.work is work:
+                connection.work = None
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
         headers = grouped(scope["headers"])

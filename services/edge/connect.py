@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,8 +119,10 @@ class Api:
         status = None
         try:
             message = wire.only_message(await self._request(call))
-            async for answer in self._upstream.stream(call.method, message, call.left_s, _metadata(call)):
-                await _write(call.send, wire.envelope(answer), more=True)
+            stream = self._upstream.stream(call.method, message, call.left_s, _metadata(call))
+            async with aclosing(stream) as answers:
+                async for answer in answers:
+                    await _write(call.send, wire.envelope(answer), more=True)
             call.code = "ok"
         except Exception as failure:  # noqa: BLE001 whatever failed, the caller gets one of our answers
             status = self._failed(call, failure)
@@ -147,7 +150,7 @@ class Api:
             solution = self._puzzle.read(call.one(b"meldbrug-puzzle"), bits)
             body = await self._body(call)
             self._puzzle.check(solution, body)
-        except Refusal:
+        except PuzzleRequired:
             self._metrics.asked.inc()
             raise
         self._metrics.solved.inc()

@@ -56,7 +56,8 @@ class Crowd:
         self._all.add(one)
         self.idles(one)
         if len(self._all) > self._places:
-            next(iter(self._idle)).abort()
+            oldest, _ = self._idle.popitem(last=False)
+            oldest.abort()
         self._metrics.connections.set(len(self._all))
 
     def go(self, one: Idler) -> None:

@@ -111,6 +111,14 @@ async def test_connections_without_end_keep_nobody_out(services: dict[str, str])
     assert reply.status == 200
 
 
+async def test_a_request_that_says_it_is_too_large_is_refused_before_it_comes(services: dict[str, str]):
+    async with own_edge(services, max_message_bytes=4096) as edge, Wire.to(edge) as wire:
+        wire.say("POST", TERMS, UNARY | {"content-length": "4097"})
+        reply = await wire.hear()
+
+    assert (reply.status, reason(reply)) == (429, "MESSAGE_TOO_LARGE")
+
+
 async def test_headers_without_end_are_cut(services: dict[str, str]):
     async with own_edge(services) as edge, Wire.to(edge) as wire:
         wire.writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n" + b"x-more: " + b"x" * 100_000)

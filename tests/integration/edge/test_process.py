@@ -146,6 +146,9 @@ async def test_the_log_and_the_metrics_tell_of_nobody(world: World, knocker: Kno
             await wire.hear()
             wire.writer.write(b"\x00geheim\r\n\r\n")
             await wire.hear()
+    async with Wire.to(world.endpoints.edge.replace("https", "http")) as wire:
+        wire.writer.write(b"GET /geheim HTTP/1.1\r\n\r\n")
+        await wire.reader.read()
 
     log = world.stack.log("edge").read_text()
 
