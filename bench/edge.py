@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import statistics
+import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,9 +15,12 @@ from meldbrug.client import Connection
 from meldbrug.common.v1.common_pb2 import LANGUAGE_NL
 from meldbrug.disclosure.v1.disclosure_service_pb2 import GetTermsRequest
 from services.stack import Endpoints
+from services.stack.edge import HERE
+from services.stack.folder import throw_away
+from services.stack.stack import Stack
 
 METHOD = "/meldbrug.disclosure.v1.TermsService/GetTerms"
-PAIRS, WARM = 2000, 200
+PAIRS, WARM, RUNS = 2000, 200, 7
 # The same call over and over is a flood to the puzzle; what is measured is the way.
 CALM = {"MELDBRUG_EDGE_CALM_PER_S": "100000"}
 
@@ -57,6 +61,27 @@ class Browser:
         await self._writer.wait_closed()
 
 
+def main() -> int:
+    """Measures this alone, some times over, on a throw-away stack. Returns the exit code."""
+    home = Path(__file__).resolve().parents[1] / ".stack"
+    with (
+        throw_away(home, "bench") as folder,
+        Stack(folder, edge_host=HERE, edge_env=CALM, tools_folder=home / "tools") as stack,
+    ):
+        asyncio.run(alone(stack.endpoints))
+    return 0
+
+
+async def alone(endpoints: Endpoints) -> None:
+    """Prints what each run finds."""
+    async with Connection(endpoints.services, endpoints.installation) as connection:
+        for _ in range(RUNS):
+            straight, through = await measure(connection, endpoints)
+            print(
+                f"straight {straight:.2f} ms, through the edge {through:.2f} ms: {through - straight:.2f} ms"
+            )
+
+
 async def measure(connection: Connection, endpoints: Endpoints) -> tuple[float, float]:
     """Returns the medians in milliseconds: straight, and through the edge."""
     body = GetTermsRequest(language=LANGUAGE_NL).SerializeToString()
@@ -81,3 +106,7 @@ async def measure(connection: Connection, endpoints: Endpoints) -> tuple[float, 
         await browser.close()
     one, other = (1000 * statistics.median(side.seconds_in_turn) for side in sides)
     return one, other
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -52,20 +52,26 @@ class Edge:
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         """Answers one request; the work ends with its connection, and the connection with its time."""
         connection: Connection = scope["state"]["connection"]
-        connection.work = asyncio.current_task()
+        connection.work = work = asyncio.current_task()
         try:
             async with asyncio.timeout(self._longest_s):
                 await self._answer(scope, receive, send)
         except TimeoutError:
             connection.abort()
         finally:
-            connection.work = None
+            # The next request of the connection may have begun already.
+            if connection.work is work:
+                connection.work = None
 
     async def _answer(self, scope: Any, receive: Receive, send: Send) -> None:
-        if scope["method"] in ("GET", "HEAD"):
+        headers = grouped(scope["headers"])
+        if b"transfer-encoding" in headers:
+            # Servers in a row may disagree on where such a request ends; no browser sends one.
+            await respond(send, 411, pages.TEXT, b"how long?\n", (b"connection", b"close"))
+        elif scope["method"] in ("GET", "HEAD"):
             await _show(send, pages.chosen(self._files, scope["path"]))
         elif scope["method"] == "POST" and (method := self._methods.get(scope["path"])):
-            await self._api.serve(Call(method, grouped(scope["headers"]), receive, send))
+            await self._api.serve(Call(method, headers, receive, send))
         else:
             await respond(send, 404, wire.JSON, wire.NO_SUCH_METHOD)
 
@@ -110,6 +116,7 @@ def build(
     *,
     patience: Patience | None = None,
     idle_s: float = IDLE_S,
+    longest_s: float | None = None,
 ) -> Door:
     """Builds the edge. Raises ConfigurationError, naming the setting, when it must not start like this.
 
@@ -119,6 +126,7 @@ def build(
         ids: For requests without an id, and for challenges.
         patience: With requests that are on their way.
         idle_s: How long a connection may idle.
+        longest_s: How long any answer may take, to the last byte; above every deadline when absent.
     """
     _allow_files(settings.connections)
     methods = reachable()
@@ -132,10 +140,10 @@ def build(
         patience or Patience(),
     )
     api = Api(upstream, _puzzle(settings, clock, ids), limits, metrics, ids)
-    longest_s = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
+    above_all = max(settings.max_stream_s, MAX_UNARY_S) + LONGEST_S
     given = pages.configuration(settings.installation, settings.leave_to)
     files = {**pages.read(settings.app_dir), pages.CONFIGURATION: given}
-    edge = Edge(api, methods, files, longest_s)
+    edge = Edge(api, methods, files, longest_s or above_all)
     crowd = Crowd(settings.connections, metrics, idle_s)
     server = Server(_config(settings, edge), crowd)
     if settings.metrics_listen:

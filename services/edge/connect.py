@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from google.rpc import status_pb2
 from services.edge import wire
 from services.edge.methods import Method, Traffic
 from services.edge.metrics import EdgeMetrics
-from services.edge.puzzle import Puzzle
+from services.edge.puzzle import Puzzle, PuzzleRequired
 from services.edge.upstream import Upstream, status_from
 from services.kernel.answers import refusal_of, status_of
 from services.kernel.clock import Ids, is_id
@@ -118,8 +119,10 @@ class Api:
         status = None
         try:
             message = wire.only_message(await self._request(call))
-            async for answer in self._upstream.stream(call.method, message, call.left_s, _metadata(call)):
-                await _write(call.send, wire.envelope(answer), more=True)
+            stream = self._upstream.stream(call.method, message, call.left_s, _metadata(call))
+            async with aclosing(stream) as answers:
+                async for answer in answers:
+                    await _write(call.send, wire.envelope(answer), more=True)
             call.code = "ok"
         except Exception as failure:  # noqa: BLE001 whatever failed, the caller gets one of our answers
             status = self._failed(call, failure)
@@ -131,12 +134,9 @@ class Api:
         else:
             refusal = refusal_of(failure)
             status = status_of(refusal)
-            self._told(call, refusal)
+            _tell_of(call, refusal)
         call.code = wire.code_of(status)
         return status
-
-    def _told(self, call: Call, refusal: Refusal) -> None:
-        emit(Event.CALL_ANSWERED, method=call.method.path, code=refusal.code.value, reason=refusal.reason)
 
     async def _request(self, call: Call) -> bytes:
         """The body, once everything that can be told without it is in order."""
@@ -150,7 +150,7 @@ class Api:
             solution = self._puzzle.read(call.one(b"meldbrug-puzzle"), bits)
             body = await self._body(call)
             self._puzzle.check(solution, body)
-        except Refusal:
+        except PuzzleRequired:
             self._metrics.asked.inc()
             raise
         self._metrics.solved.inc()
@@ -171,6 +171,8 @@ class Api:
 
     async def _body(self, call: Call) -> bytes:
         bound = self._limits.max_bytes + (wire.ENVELOPE.size if call.method.streams else 0)
+        if int(call.one(b"content-length") or 0) > bound:
+            raise Exhausted("MESSAGE_TOO_LARGE", None)
         body = bytearray()
         async with self._limits.patience.waiting(min(LONGEST_S, call.left_s)):
             more = True
@@ -180,9 +182,13 @@ class Api:
                     raise asyncio.CancelledError
                 body += event["body"]
                 more = event["more_body"]
-                if len(body) > bound:
-                    raise Exhausted("MESSAGE_TOO_LARGE", None)
         return bytes(body)
+
+
+def _tell_of(call: Call, refusal: Refusal) -> None:
+    # A line for each puzzle would make a flood of calls a flood of lines; they are counted.
+    if not isinstance(refusal, PuzzleRequired):
+        emit(Event.CALL_ANSWERED, method=call.method.path, code=refusal.code.value, reason=refusal.reason)
 
 
 def _require_form(call: Call) -> None:
@@ -217,17 +223,21 @@ def _credential(given: Sequence[bytes]) -> str:
     return text
 
 
-async def begin(send: Send, status: int, content_type: bytes, length: int | None = None) -> None:
+async def begin(
+    send: Send, status: int, content_type: bytes, length: int | None = None, *more: tuple[bytes, bytes]
+) -> None:
     """Sends the head of an answer."""
-    headers = [(b"content-type", content_type)]
+    headers = [(b"content-type", content_type), *more]
     if length is not None:
         headers.append((b"content-length", b"%d" % length))
     await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
-async def respond(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+async def respond(
+    send: Send, status: int, content_type: bytes, body: bytes, *more: tuple[bytes, bytes]
+) -> None:
     """Sends a whole answer."""
-    await begin(send, status, content_type, len(body))
+    await begin(send, status, content_type, len(body), *more)
     await _write(send, body)
 
 

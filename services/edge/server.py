@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Protocol, cast
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -26,6 +27,7 @@ KEEP_ALIVE_S = 15
 HANDSHAKE_S = 10.0
 MAX_HEADER_BYTES = 16_384
 SWEEP_S = 1.0
+PLAIN = (b"content-type", b"text/plain; charset=utf-8")
 
 
 class Idler(Protocol):
@@ -54,7 +56,8 @@ class Crowd:
         self._all.add(one)
         self.idles(one)
         if len(self._all) > self._places:
-            next(iter(self._idle)).abort()
+            oldest, _ = self._idle.popitem(last=False)
+            oldest.abort()
         self._metrics.connections.set(len(self._all))
 
     def go(self, one: Idler) -> None:
@@ -117,6 +120,21 @@ class Connection(H11Protocol):
         """Notices that an answer is written, or another request begun."""
         self._crowd.idles(self)
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tells that this is not HTTP, with the headers of every answer; in the midst of one it ends."""
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.abort()
+            return
+        length = (b"content-length", b"%d" % len(msg))
+        headers = [*self.server_state.default_headers, PLAIN, length, (b"connection", b"close")]
+        for event in (
+            h11.Response(status_code=400, headers=headers, reason=b"Bad Request"),
+            h11.Data(data=msg.encode()),
+            h11.EndOfMessage(),
+        ):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def abort(self) -> None:
         """Ends it at once, whatever is still to be written."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
@@ -82,7 +82,7 @@ class Upstream:
 
     async def stream(
         self, method: Method, message: bytes, timeout_s: float, metadata: Metadata
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The bytes of each answer. Whoever stops to read ends the call. Raises as `call`."""
         with self._bundle(method).line() as line:
             call = line.stream(method.path, message, timeout_s=timeout_s, metadata=metadata)
@@ -99,7 +99,11 @@ class Upstream:
 
 def status_from(error: grpc.aio.AioRpcError) -> status_pb2.Status:
     """The status as a service wrote it. Without one it was gRPC that spoke: nobody there, or too late."""
-    status: status_pb2.Status | None = rpc_status.from_call(cast("grpc.Call", error))
+    try:
+        status: status_pb2.Status | None = rpc_status.from_call(cast("grpc.Call", error))
+    except ValueError:
+        # Its details are of another status: nobody can tell what was meant.
+        status = None
     if status is not None:
         return status
     if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:

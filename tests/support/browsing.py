@@ -95,10 +95,10 @@ class Wire:
 
     @classmethod
     @asynccontextmanager
-    async def to(cls, edge: str, authority: str) -> AsyncIterator[Self]:
-        """Yields a connection that trusts the stack's authority, and ends it."""
+    async def to(cls, edge: str, authority: str = "") -> AsyncIterator[Self]:
+        """Yields a connection that trusts the stack's authority, and ends it; without one it is plain."""
         place = urlsplit(edge)
-        trust = ssl.create_default_context(cafile=Path(authority))
+        trust = ssl.create_default_context(cafile=Path(authority)) if authority else None
         reader, writer = await asyncio.open_connection(place.hostname, place.port, ssl=trust)
         try:
             yield cls(reader, writer, place.netloc)
