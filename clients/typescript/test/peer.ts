@@ -7,13 +7,14 @@
 
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-
+import { solve } from "../src/client/puzzle.js";
 import {
   acceptInvitation,
   all,
   Connection,
   Consents,
   CryptoError,
+  DEVICE,
   fromWords,
   keysFrom,
   MemberClient,
@@ -24,6 +25,7 @@ import {
   Refused,
   ReporterClient,
   SecretKeys,
+  type Solver,
   type Text,
 } from "../src/index.js";
 
@@ -31,7 +33,12 @@ import {
 type Given = any;
 
 const [base = "", installation = ""] = process.argv.slice(2);
-const connection = new Connection({ base, installation });
+let solved = 0;
+const solver: Solver = (puzzle) => {
+  solved += 1;
+  return solve(puzzle, DEVICE, Number.POSITIVE_INFINITY);
+};
+const connection = new Connection({ base, installation, solver });
 const publicly = new PublicClient(connection);
 
 const reporters = new Map<string, Promise<ReporterClient>>();
@@ -97,6 +104,11 @@ const ACTS: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
       kid,
       appointment.role,
     ]),
+  flood: async ({ code, times }) => {
+    const before = solved;
+    const found = await Promise.all(Array.from({ length: times }, () => publicly.circle(code)));
+    return [found.length, solved - before];
+  },
   terms: async ({ language }) => (await publicly.terms(language)).text,
 
   report: async (given) => {

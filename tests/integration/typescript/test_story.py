@@ -1,6 +1,7 @@
 """T7, T26, T27: the Python and the TypeScript client play one story, each in turn on either side.
 
-What one seals the other opens, what one signs the other verifies, and both write a statement in the same bytes.
+What one seals the other opens, what one signs the other verifies, and both write a statement in the same
+bytes.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from google.protobuf.message import Message
 from meldbrug.client import Consents, MemberClient, NotPermitted, ReporterClient
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys, keys_from, new_entropy, to_words
-from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from meldbrug.directory.v1.directory_pb2 import Organisation
+from meldbrug.disclosure.v1 import disclosure_service_pb2 as service
 from meldbrug.statements.v1 import statements_pb2 as said
 from tests.integration.typescript.peer import Peer, PeerFailed, seeds
 from tests.support.actors import NOTICE, TEXTS, Actors, Case, seen, stub_of, until
@@ -102,7 +103,7 @@ async def test_a_reporter_in_typescript_talks_and_consents_in_part_to_what_pytho
     assert [text.text for text in await handler.handler.mailbox(incident)][
         1
     ] == "Graag gedaan. Één ding nog: 😀"
-    assert [text.text for text in await receipt.reporter.mailbox()][0] == "Dank je dat je dit meldt."
+    assert (await receipt.reporter.mailbox())[0].text == "Dank je dat je dit meldt."
 
     notice = await case.propose("noorderlicht", [contact, actors.member("noorderlicht-systeem")])
     assert await typescript.do("requests", receipt=receipt.words) == [notice]
@@ -212,7 +213,7 @@ async def test_a_handler_and_a_reader_in_typescript_serve_a_reporter_in_python(
     with pytest.raises(PeerFailed) as closed:
         await typescript.do("open", **reader, notice=case.notice, purpose=int(PURPOSES[0]))
     assert closed.value.type == "NotPermitted"
-    assert [seen.opening.notice async for seen in case.reporter.openings()][0] == case.notice
+    assert (await anext(case.reporter.openings())).opening.notice == case.notice
 
 
 async def test_a_closed_door_says_the_same_of_what_is_refused_and_what_is_not_there(
@@ -279,7 +280,8 @@ async def test_a_counsellor_is_enrolled_appointed_and_rotated_in_typescript(
     )
     with pytest.raises(PeerFailed) as ended:
         await typescript.do("readCase", seeds=seeds(keys), incident=incident)
-    assert ended.value.kind == "KEY_UNKNOWN"
+    # The service may know the old key for some seconds more; its seat is another's already.
+    assert ended.value.kind in {"KEY_UNKNOWN", "NOT_PERMITTED"}
 
     await typescript.do("send", receipt=receipt.words, text="Ben je er nog?")
     assert [text.text for text in await renewed.handler.mailbox(incident)] == ["Ben je er nog?"]
@@ -306,3 +308,12 @@ async def test_the_secretariat_admits_an_organisation_in_typescript(
     me = await MemberClient(world.connection, keys).me()
     assert (me.organisation.title, me.member.title) == ("Proef Omroep", "Hoofd")
     assert (await actors.secretariat.look_up([keys.kid])).member(keys.kid).admin
+
+
+async def test_a_flood_of_strangers_is_asked_for_work_and_gets_in_with_it(
+    typescript: Peer, actors: Actors
+) -> None:
+    found, solved = await typescript.do("flood", code=actors.on.code, times=24)
+
+    assert found == 24
+    assert solved > 0
