@@ -1,9 +1,7 @@
 // The installation this app was served for: who its root is, and the one connection to it.
 
 import { Connection, PublicClient } from "meldbrug";
-import { configuration } from "./configuration";
-
-const WITHIN_MS = 15_000;
+import { configured } from "./configuration";
 
 let connecting: Promise<Connection> | undefined;
 
@@ -17,14 +15,8 @@ export function connected(): Promise<Connection> {
 }
 
 async function connect(): Promise<Connection> {
-  const answer = await fetch(new URL("config.json", document.baseURI), {
-    cache: "no-store",
-    signal: AbortSignal.timeout(WITHIN_MS),
-  });
-  if (!answer.ok) throw new Error("the configuration is not served");
-  const given = (await answer.json()) as { installation: string; leaveTo?: string };
-  if (given.leaveTo) configuration.leaveTo = given.leaveTo;
-  const connection = new Connection({ base: location.origin, installation: given.installation });
+  const { installation } = await configured();
+  const connection = new Connection({ base: location.origin, installation });
   // Asked of nobody in particular: a clock that is off is right before anything is signed.
   await new PublicClient(connection).root();
   connection.clock.agree();

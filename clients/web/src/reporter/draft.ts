@@ -16,12 +16,17 @@ export interface Kept {
   readonly account: string;
 }
 
-/** Keeps a draft under a receipt, in the place of any before it. */
-export async function keep(draft: Kept, entropy: Uint8Array, storage: Storage = localStorage): Promise<void> {
+/** Returns a draft sealed under a receipt. */
+export async function sealed(draft: Kept, entropy: Uint8Array): Promise<string> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const plain = new TextEncoder().encode(JSON.stringify(draft));
-  const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, await keyOf(entropy), plain);
-  storage.setItem(PLACE, btoa(String.fromCharCode(...nonce, ...new Uint8Array(sealed))));
+  const held = await crypto.subtle.encrypt({ name: "AES-GCM", iv: nonce }, await keyOf(entropy), plain);
+  return btoa(String.fromCharCode(...nonce, ...new Uint8Array(held)));
+}
+
+/** Keeps a sealed draft on this device, in the place of any before it. */
+export function keep(draft: string, storage: Storage = localStorage): void {
+  storage.setItem(PLACE, draft);
 }
 
 /** Returns the draft that is kept under a receipt; nothing when there is none that it opens. */

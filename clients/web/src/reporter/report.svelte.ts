@@ -19,7 +19,7 @@ import {
   excludableOrganisations,
   excludablePeople,
 } from "./choices";
-import { forget, type Kept, keep } from "./draft";
+import { forget, type Kept, keep, sealed } from "./draft";
 
 export const STEPS = ["where", "who", "keep", "write", "check"] as const;
 export type Step = (typeof STEPS)[number] | "sent";
@@ -95,7 +95,23 @@ export class Report {
 
   /** Keeps what is written so far on this device, sealed under the receipt. */
   async keep(): Promise<void> {
-    if (this.entropy.length > 0 && this.step !== "sent") await keep(this.#kept(), this.entropy);
+    if (this.entropy.length === 0 || this.step === "sent") return;
+    const draft = await sealed(this.#kept(), this.entropy);
+    // It may have been sent, or left, meanwhile.
+    if (this.entropy.length > 0 && !this.isSent) keep(draft);
+  }
+
+  get isSent(): boolean {
+    return this.step === "sent";
+  }
+
+  /** Forgets everything, on the device too; nothing that is under way brings it back. */
+  forget(): void {
+    this.entropy = new Uint8Array(0);
+    this.receipt = [];
+    this.context = "";
+    this.account = "";
+    forget();
   }
 
   /** Goes on with a draft that was kept under a receipt. */
