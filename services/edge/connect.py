@@ -24,7 +24,13 @@ from services.kernel.clock import Ids, is_id
 from services.kernel.errors import Exhausted, InvalidField, NotPermitted, Refusal, Unauthenticated
 from services.kernel.lines import Metadata
 from services.kernel.log import Event, emit, request_id
-from services.kernel.patience import LONGEST_S, MAX_UNARY_S, Patience, require_deadline
+from services.kernel.patience import (
+    LONGEST_S,
+    MAX_UNARY_S,
+    TIMER_TOLERANCE_S,
+    Patience,
+    require_deadline,
+)
 
 MAX_CREDENTIAL_CHARS = 4608
 MAX_TIMEOUT_DIGITS = 10
@@ -167,6 +173,8 @@ class Api:
         given = call.one(b"connect-timeout-ms")
         is_number = given is not None and given.isdigit() and len(given) <= MAX_TIMEOUT_DIGITS
         left_s = require_deadline(int(given or 0) / 1000 if is_number else None, longest_s)
+        # gRPC writes a long deadline rounded up, by ten seconds at worst: a service would find it too long.
+        left_s = min(left_s, longest_s - TIMER_TOLERANCE_S)
         call.deadline = asyncio.get_running_loop().time() + left_s
 
     async def _body(self, call: Call) -> bytes:
