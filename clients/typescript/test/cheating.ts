@@ -280,7 +280,6 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   "sections exchanged": previewing((asked) => swap(asked.sections, "section")),
   "digests exchanged": previewing((asked) => swap(asked.sections, "digest")),
   "commitments exchanged": previewing((asked) => swap(asked.sections, "commitment")),
-  "a section left out": previewing((asked) => asked.sections.pop()),
   "a decision of nobody": previewing((asked) =>
     forge("decision", asked.decision, STRANGER, { handlerKid: STRANGER.kid }),
   ),

@@ -1,4 +1,4 @@
-"""T7, T26, T27: whatever a server makes up or exchanges, the TypeScript client shows and seals nothing of it."""
+"""T7, T26, T27: whatever a server makes up or exchanges, the TypeScript client shows and seals none of it."""
 
 from __future__ import annotations
 
