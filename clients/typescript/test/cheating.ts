@@ -26,7 +26,6 @@ import {
   Pins,
   PublicClient,
   ReporterClient,
-  type Said,
   SecretKeys,
   type StatementKind,
   sealSection,
@@ -110,7 +109,7 @@ async function forge<K extends StatementKind>(
   if (!signed) {
     throw new Error("there is no statement to forge");
   }
-  const said: Said<K> = statements.parse(kind, signed);
+  const { $typeName: _, ...said } = statements.parse(kind, signed);
   Object.assign(signed, await statements.sign(kind, { ...said, ...changes } as ToSay<K>, keys));
 }
 
@@ -366,8 +365,10 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   "a consent for another recipient": consentOf({ recipient: `participations/${ELSEWHERE}` }),
   "a consent for other readers": consentOf({ readerKids: [STRANGER.kid] }),
   "a consent for another purpose": consentOf({ purposes: [Purpose.PRESERVE_EVIDENCE] }),
-  "a consent that is over": consentOf({ validUntil: { seconds: 1_700_000_000n } as never }),
-  "a consent that has not begun": consentOf({ validFrom: { seconds: 9_000_000_000n } as never }),
+  "a consent that is over": consentOf({ validUntil: create(TimestampSchema, { seconds: 1_700_000_000n }) }),
+  "a consent that has not begun": consentOf({
+    validFrom: create(TimestampSchema, { seconds: 9_000_000_000n }),
+  }),
 
   "a seat that is not what it says": (scene) => {
     const liar = lying(scene, SeatService.method.listSeats, ({ seats }) => {

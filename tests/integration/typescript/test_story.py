@@ -312,7 +312,7 @@ async def test_the_secretariat_admits_an_organisation_in_typescript(
 async def test_a_flood_of_strangers_is_asked_for_work_and_gets_in_with_it(
     typescript: Peer, actors: Actors
 ) -> None:
-    found, solved = await typescript.do("flood", code=actors.on.code, times=24)
+    found, solved = await typescript.do("flood", code=actors.on.code, times=48)
 
-    assert found == 24
+    assert found == 48
     assert solved > 0
