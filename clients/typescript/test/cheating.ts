@@ -4,6 +4,7 @@
  */
 
 import { create, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { pathOf } from "../src/client/connection.js";
 import { Capacity, Kind, PublicKeysSchema, Purpose, type Signed } from "../src/gen/common/v1/common_pb.js";
 import { OrganisationSchema } from "../src/gen/directory/v1/directory_pb.js";
@@ -110,7 +111,7 @@ async function forge<K extends StatementKind>(
     throw new Error("there is no statement to forge");
   }
   const { $typeName: _, ...said } = statements.parse(kind, signed);
-  Object.assign(signed, await statements.sign(kind, { ...said, ...changes } as ToSay<K>, keys));
+  Object.assign(signed, await statements.sign(kind, { ...said, ...changes } as unknown as ToSay<K>, keys));
 }
 
 /** Exchanges a field of the first two entries. */
