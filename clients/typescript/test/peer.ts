@@ -28,6 +28,7 @@ import {
   type Solver,
   type Text,
 } from "../src/index.js";
+import { CHEATS, cheat, honest, type Scene } from "./cheating.js";
 
 // biome-ignore lint/suspicious/noExplicitAny: the other side says what it means
 type Given = any;
@@ -233,8 +234,17 @@ const ACTS: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
   endorseAdmin: async (given) =>
     (await (await memberOf(given)).secretariat.endorseAdmin(given.member, given.kid)).name,
   rotate: async (given) => (await (await memberOf(given)).rotation.rotate(await keysOf(given.successor))).kid,
+  cheat: async (given) => [Object.keys(CHEATS).length, await cheat(await sceneOf(given))],
+  honest: async (given) => honest(await sceneOf(given)),
   me: async (given) => (await (await memberOf(given)).me()).member?.title,
 };
+
+async function sceneOf(given: Given): Promise<Scene> {
+  const roles = ["handler", "reader", "outsider", "hired", "admin"] as const;
+  const keys = await Promise.all(roles.map(async (role) => [role, await keysOf(given[role])] as const));
+  const reporter = await keysFrom(await fromWords(given.receipt));
+  return { base, installation, ...given, reporter, ...Object.fromEntries(keys) };
+}
 
 function failure(error: unknown) {
   const {

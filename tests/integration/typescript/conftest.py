@@ -12,7 +12,7 @@ from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
 
 # Low enough that reporters are asked for puzzles in between, as in a flood.
-FLOODED = {"MELDBRUG_EDGE_CALM_PER_S": "4"}
+FLOODED = {"MELDBRUG_EDGE_CALM_PER_S": "10"}
 
 
 @pytest.fixture(scope="session")
