@@ -6,6 +6,9 @@ PYTHON ?= python3
 IN_VENV := .venv/bin/python
 READY := .venv/.synced
 PACKAGES := clients/node_modules/.installed
+# The app as it is served, and what it is built from.
+APP := clients/web/dist/manifest.json
+APP_SOURCES := $(shell find clients/web clients/typescript -type f -not -path '*/dist/*' -not -path '*/.build/*' -not -path '*/node_modules/*')
 # Generators find their plugins here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What a command is given besides; for example `make test ARGS=tests/unit`, or `make run ARGS=--lan`.
@@ -23,10 +26,10 @@ help: ## show this help
 demo: $(READY) ## play one incident from report to withdrawal on a throw-away stack
 	@$(IN_VENV) -m services.stack demo
 
-run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its data
+run: $(READY) $(APP) ## run the stack with its demo sector until Ctrl-C, keeping its data
 	@$(IN_VENV) -m services.stack run $(ARGS)
 
-test: $(READY) $(PACKAGES) ## run every test, against the real PostgreSQL and OpenFGA
+test: $(READY) $(APP) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m compileall -q clients/python demo services
 	@$(IN_VENV) -m pytest --numprocesses $(WORKERS) --no-loadscope-reorder $(ARGS)
 
@@ -39,7 +42,7 @@ mutants: $(READY) ## change the code in small ways and see that a test minds: GR
 test-fast: $(READY) $(PACKAGES) ## run the tests that need no stack
 	@$(IN_VENV) -m pytest tests/unit tests/docs $(ARGS)
 
-check: $(READY) $(PACKAGES) ## lint, formatting, types, import contracts, the API's rules, generated files
+check: $(READY) $(APP) ## lint, formatting, types, import contracts, the API's rules, generated files
 	@$(IN_VENV) .ci/check.py
 
 bench: $(READY) ## measure what docs/performance.md reports
@@ -60,6 +63,9 @@ clean: ## remove the environment, the stack and its data, and every cache of thi
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml
 	@$(PYTHON) services/stack/environment.py
+
+$(APP): $(PACKAGES) $(APP_SOURCES)
+	@$(IN_VENV) -m clients.environment run build --workspaces
 
 $(PACKAGES): clients/package-lock.json clients/package.json clients/environment.py $(READY)
 	@$(IN_VENV) -m clients.environment

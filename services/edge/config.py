@@ -35,7 +35,9 @@ class EdgeSettings(BaseSettings):
         TWO_YEARS_S, ge=0, description="how long browsers insist on TLS; 0 tells them to forget it"
     )
     installation: str = Field(
-        "", pattern="^([a-z2-7]{52})?$", description="the root's fingerprint, which the app is configured with"
+        "",
+        pattern="^([a-z2-7]{52})?$",
+        description="the root's fingerprint, which the app is configured with",
     )
     leave_to: str = Field(
         "https://www.wikipedia.org/",

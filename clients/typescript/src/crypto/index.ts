@@ -16,10 +16,10 @@ export {
   completions,
   fromWords,
   keysFrom,
+  LANGUAGES,
   newEntropy,
   type ReceiptLanguage,
   toWords,
-  LANGUAGES,
   wordsOf,
 } from "./receipt.js";
 export {
