@@ -5,7 +5,7 @@
  * served is bounded while it is read, and every call has its deadline.
  */
 
-import { concat } from "../crypto/bytes.js";
+import { concat, copied } from "../crypto/bytes.js";
 import { source } from "../crypto/platform.js";
 import { type MeldbrugError, NotReached, Unverified } from "./errors.js";
 import { refusalAtEnd, refusalOf } from "./refusals.js";
@@ -198,11 +198,11 @@ async function* envelopes(
     let at = 0;
     let length = lengthAt(joined, at);
     while (length !== undefined && joined.length - at >= length) {
-      yield [joined[at] ?? 0, joined.slice(at + ENVELOPE_BYTES, at + length)];
+      yield [joined[at] ?? 0, copied(joined, at + ENVELOPE_BYTES, at + length)];
       at += length;
       length = lengthAt(joined, at);
     }
-    held = [joined.slice(at)];
+    held = [copied(joined, at)];
     size = joined.length - at;
     wanted = length ?? ENVELOPE_BYTES;
   }

@@ -27,6 +27,11 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
+/** Returns the bytes from `start` to `end` in memory of their own; `slice` of Node's Buffer shares it. */
+export function copied(data: Uint8Array, start = 0, end: number = data.length): Uint8Array {
+  return new Uint8Array(data.subarray(start, end));
+}
+
 /** Tells whether both hold the same bytes; how long it takes tells nothing of where they differ. */
 export function equal(one: Uint8Array, other: Uint8Array): boolean {
   let difference = one.length ^ other.length;

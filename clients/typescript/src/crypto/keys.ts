@@ -2,7 +2,7 @@
 
 import { XWing } from "@hpke/hybridkem-x-wing";
 
-import { base32, type RandomBytes, randomBytes } from "./bytes.js";
+import { base32, copied, type RandomBytes, randomBytes } from "./bytes.js";
 import { ed25519, type Signer } from "./ed25519.js";
 import { KeyMalformed } from "./errors.js";
 import { sha256, source } from "./platform.js";
@@ -77,7 +77,7 @@ export class PublicKeys {
     requireSigningKey(signing);
     requireHonestPoint(numberOf(sealing.subarray(MLKEM_BYTES)), SMALL_ORDER_U, "sealing");
     requireCoefficients(sealing);
-    return new PublicKeys(signing.slice(), sealing.slice(), await kidOf(signing, sealing));
+    return new PublicKeys(copied(signing), copied(sealing), await kidOf(signing, sealing));
   }
 
   /** Tells whether `signature` is this key's over exactly `message`. */
@@ -110,10 +110,10 @@ export class SecretKeys {
     requireLength(signingSeed, SEED_BYTES, "signing-seed-length");
     requireLength(sealingSeed, SEED_BYTES, "sealing-seed-length");
     const signer = await (await ed25519()).signer(signingSeed);
-    const pair = await KEM.generateKeyPairDerand(sealingSeed.slice());
+    const pair = await KEM.generateKeyPairDerand(copied(sealingSeed));
     const sealing = new Uint8Array(await KEM.serializePublicKey(pair.publicKey));
     const both = await PublicKeys.of(signer.signing, sealing);
-    return new SecretKeys(signingSeed.slice(), sealingSeed.slice(), signer, both);
+    return new SecretKeys(copied(signingSeed), copied(sealingSeed), signer, both);
   }
 
   /** Returns new keys from 64 random bytes. */
@@ -128,12 +128,12 @@ export class SecretKeys {
 
   /** The seed of the signing key; whoever has it signs as this principal. */
   get signingSeed(): Uint8Array {
-    return this.#signingSeed.slice();
+    return copied(this.#signingSeed);
   }
 
   /** The seed of the sealing key; whoever has it reads what was sealed to this principal. */
   get sealingSeed(): Uint8Array {
-    return this.#sealingSeed.slice();
+    return copied(this.#sealingSeed);
   }
 
   /** Returns the Ed25519 signature over `message`, which must begin with its own label. */

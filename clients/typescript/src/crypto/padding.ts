@@ -1,6 +1,6 @@
 /** What hides how long a content is, and refuses a padding that is not exactly as made. */
 
-import { isUnicode, utf8 } from "./bytes.js";
+import { copied, isUnicode, utf8 } from "./bytes.js";
 import { SectionBroken, SectionInvalid } from "./errors.js";
 
 const LENGTH_BYTES = 4;
@@ -65,5 +65,5 @@ export function unpadded(filled: Uint8Array): Uint8Array {
   if (filled.length !== paddedLength(length) || rest.some((byte) => byte !== 0)) {
     throw new SectionBroken("padding");
   }
-  return filled.slice(LENGTH_BYTES, LENGTH_BYTES + length);
+  return copied(filled, LENGTH_BYTES, LENGTH_BYTES + length);
 }

@@ -8,7 +8,7 @@
 import { Aes256Gcm, CipherSuite, HkdfSha256 } from "@hpke/core";
 import { XWing } from "@hpke/hybridkem-x-wing";
 
-import { concat, equal, type RandomBytes, randomBytes, utf8 } from "./bytes.js";
+import { concat, copied, equal, type RandomBytes, randomBytes, utf8 } from "./bytes.js";
 import { canonical, type Field } from "./canonical.js";
 import {
   AuthorSignature,
@@ -209,9 +209,9 @@ export async function unwrapKey(
   const info = source(wrapInfo(context, grant, purposes, reader.kid));
   const recipientKey = await SUITE.kem.deserializePrivateKey(source(reader.sealingSeed));
   try {
-    const enc = source(wrap.slice(0, ENCAPSULATION_BYTES));
+    const enc = source(copied(wrap, 0, ENCAPSULATION_BYTES));
     return new Uint8Array(
-      await SUITE.open({ recipientKey, enc, info }, source(wrap.slice(ENCAPSULATION_BYTES))),
+      await SUITE.open({ recipientKey, enc, info }, source(copied(wrap, ENCAPSULATION_BYTES))),
     );
   } catch {
     throw new WrapBroken("does-not-open");
