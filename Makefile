@@ -8,7 +8,7 @@ READY := .venv/.synced
 PACKAGES := clients/node_modules/.installed
 # Generators find their plugins here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-# What pytest is given besides; for example `make test ARGS=tests/unit`.
+# What a command is given besides; for example `make test ARGS=tests/unit`, or `make run ARGS=--lan`.
 ARGS ?=
 # Processes that share the tests between them.
 WORKERS ?= 2
@@ -24,7 +24,7 @@ demo: $(READY) ## play one incident from report to withdrawal on a throw-away st
 	@$(IN_VENV) -m services.stack demo
 
 run: $(READY) ## run the stack with its demo sector until Ctrl-C, keeping its data
-	@$(IN_VENV) -m services.stack run
+	@$(IN_VENV) -m services.stack run $(ARGS)
 
 test: $(READY) $(PACKAGES) ## run every test, against the real PostgreSQL and OpenFGA
 	@$(IN_VENV) -m compileall -q clients/python demo services
