@@ -1,8 +1,8 @@
 """The part of the contract that a client needs, as descriptors: no internal services, no options.
 
 What a field may hold is told by options, which would bring the whole of protovalidate into a browser. The
-rules of statements, which a client checks by itself, come as a table of their own (`rules.py`); the rest is the
-server's.
+rules of statements, which a client checks by itself, come as a table of their own (`rules.py`); the rest is
+the server's.
 """
 
 from __future__ import annotations

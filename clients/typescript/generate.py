@@ -1,8 +1,8 @@
 """Generates what the TypeScript client takes from elsewhere: messages, rules of statements, word lists.
 
 `python -m clients.typescript.generate` writes `src/gen/`, reproducibly and without network, once
-`python -m clients.environment` has installed the plugin. `--check` generates into a temporary folder and exits
-1 when the committed files differ.
+`python -m clients.environment` has installed the plugin. `--check` generates into a temporary folder and
+exits 1 when the committed files differ.
 """
 
 from __future__ import annotations

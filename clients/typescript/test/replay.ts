@@ -7,6 +7,9 @@
 
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
 
+import { openedFile, sealedFile } from "../src/client/keyfile.js";
+import { openedByPasskey, withPasskey } from "../src/client/passkeys.js";
+import { textOf, utf8 } from "../src/crypto/bytes.js";
 import {
   CryptoError,
   canonical,
@@ -138,6 +141,22 @@ class Player {
       };
     },
     receipt_from_words: async ({ text }) => ({ entropy: hex(await fromWords(text)) }),
+    seal_key_file: async ({ keys, passphrase, salt, nonce }) => {
+      const drawn = (size: number) => bytes(size === 16 ? salt : nonce);
+      return { file: textOf(await sealedFile(await this.#secret(keys), passphrase, drawn)) };
+    },
+    open_key_file: async ({ file, passphrase }) => ({
+      kid: (await openedFile(utf8(file), passphrase ?? undefined)).kid,
+    }),
+    add_passkey: async ({ file, keys, credential, prf_salt, prf, nonce }) => {
+      const passkey = { credential: bytes(credential), prfSalt: bytes(prf_salt) };
+      const drawn = () => bytes(nonce);
+      const both = await withPasskey(utf8(file), await this.#secret(keys), passkey, bytes(prf), drawn);
+      return { file: textOf(both) };
+    },
+    open_key_file_by_passkey: async ({ file, credential, prf }) => ({
+      kid: (await openedByPasskey(utf8(file), bytes(credential), bytes(prf))).kid,
+    }),
     preview_digest: async ({ notice, ciphertext_digests, template, language }) => ({
       digest: hex(await previewDigest(notice, ciphertext_digests.map(bytes), template, language)),
     }),

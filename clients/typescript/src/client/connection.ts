@@ -31,7 +31,6 @@ export const WITHIN_S = 30;
 export const ATTEMPTS = 5;
 /** More than one, since a solution may come too late; more often a server would only make the device work. */
 export const MAX_PUZZLES = 3;
-/** Less is no time for anybody to answer in. */
 const LEAST_S = 0.001;
 const MAX_DOUBLINGS = 16;
 /** Milliseconds since 1970, up to the year 5138: more digits are no time. */
@@ -258,7 +257,7 @@ export class Connection {
   }
 }
 
-/** Returns the full name of a method: `/package.Service/Method`. */
+/** Returns `/package.Service/Method`. */
 export function pathOf(method: DescMethodUnary | DescMethodServerStreaming): string {
   return `/${method.parent.typeName}/${method.name}`;
 }
