@@ -120,7 +120,7 @@ def test_a_source_is_short_and_puts_nothing_off(path: Path):
     source = path.read_text("utf-8")
 
     assert source.count("\n") <= LONGEST_FILE
-    assert not re.search(r"\b(TODO|FIXME|XXX)\b|@ts-(ignore|nocheck|expect-error)", source)
+    assert not re.search(r"\b(T[O]DO|FIX[M]E|XX[X])\b|@ts-(ignore|nocheck|expect-error)", source)
 
 
 def mutated(original: bytes, chance: random.Random) -> bytes:
