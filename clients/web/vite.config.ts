@@ -4,7 +4,7 @@ import { join, relative, sep } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig, type Plugin } from "vite";
 
-const OUT = "dist";
+const OUT = process.env["MELDBRUG_APP_OUT"] ?? "dist";
 const LIST = "manifest.json";
 
 /** Writes the list of hashes that the app compares itself with, and that is published beside a version. */
@@ -35,6 +35,7 @@ export default defineConfig({
   plugins: [svelte(), manifest()],
   build: {
     outDir: OUT,
+    emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -19,17 +19,23 @@ async def tells(reporter: Visitor, code: str) -> list[str]:
     await reporter.go(f"start?c={code}")
     await reporter.press("Zoeken")
     await page.get_by_role("radio").first.check()
+    await reporter.has_no_barrier()
     await reporter.press("Verder")
     await page.locator(".receipt li").first.wait_for()
+    await reporter.has_no_barrier()
     receipt = await page.locator(".receipt li").all_inner_texts()
     await reporter.press("Ik heb ze bewaard")
     for place in (3, 8):
         await page.locator(f"#word-{place}").fill(receipt[place])
+    await reporter.has_no_barrier()
     await reporter.press("Nakijken")
     await page.locator("#account").fill(ACCOUNT)
+    await reporter.has_no_barrier()
     await reporter.press("Verder")
+    await reporter.has_no_barrier()
     await reporter.press("Versturen")
     await reporter.sees("Het is aangekomen")
+    await reporter.has_no_barrier()
     return receipt
 
 
@@ -45,6 +51,8 @@ async def proposes(handler: Visitor) -> None:
     """Acknowledges the newest report, answers, and drafts a notice."""
     page = handler.page
     await handler.sign_in("duinroos-vp")
+    await page.locator(".rows a").first.wait_for()
+    await handler.has_no_barrier()
     await page.locator(".rows a").first.click()
     await handler.press("Laat weten dat het gezien is")
     await handler.sees(ACCOUNT)
@@ -58,6 +66,7 @@ async def proposes(handler: Visitor) -> None:
     await page.locator("#measures").fill(MEASURES)
     await page.get_by_role("checkbox", name="om mensen te beschermen").check()
     await page.locator("#necessity").fill("Zonder hen kan er op de set niets gebeuren.")
+    await handler.has_no_barrier()
     await handler.press("Vraag het de melder")
     await handler.sees("wacht op de melder")
 
@@ -67,11 +76,17 @@ async def reads(reader: Visitor) -> None:
     page = reader.page
     await reader.sign_in("noorderlicht-contact")
     await page.get_by_role("link", name="Ontvangen").click()
+    await page.locator(".rows a").first.wait_for()
+    await reader.has_no_barrier()
     await page.locator(".rows a").first.click()
     await page.get_by_role("checkbox").check()
+    await reader.has_no_barrier()
     await reader.press("Aanvaarden")
+    await reader.button("Openen").wait_for()
+    await reader.has_no_barrier()
     await reader.press("Openen")
     await reader.sees(SUMMARY)
+    await reader.has_no_barrier()
 
 
 async def test_the_whole_story_in_three_browsers(world: World, visit: Visit) -> None:
@@ -81,8 +96,10 @@ async def test_the_whole_story_in_three_browsers(world: World, visit: Visit) -> 
     await proposes(handler)
     await comes_back(reporter, receipt)
     await reporter.sees("Dank je dat je dit meldt.")
+    await reporter.has_no_barrier()
     await reporter.press("Bekijken")
     await reporter.page.get_by_role("checkbox", name="Maatregelen").uncheck()
+    await reporter.has_no_barrier()
     await reporter.press("Ja, tegen dit deel")
     await reporter.sees("Je zei ja.")
     await reads(reader)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from playwright.async_api import ConsoleMessage, Error, Locator, Page
 
+from clients.environment import HERE
 from tests.support.sector import World
 
 # Debian's Chromium without calls home; it runs as whoever runs the tests, root included.
@@ -18,6 +21,8 @@ CALM = (
 )
 PATIENCE_MS = 20_000
 PASSPHRASE = "een lange wachtzin voor een test"
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LOUD = {"error", "warning"}
 
 
@@ -60,6 +65,14 @@ class Visitor:
         """Waits until somebody can read it."""
         await self.page.get_by_text(text).first.wait_for()
 
+    async def has_no_barrier(self) -> None:
+        """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice)."""
+        await self.page.evaluate(_axe())
+        found = await self.page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+        assert [
+            (one["id"], [node["html"][:150] for node in one["nodes"]]) for one in found["violations"]
+        ] == []
+
     async def sign_in(self, role: str) -> None:
         """Signs in with a role's key file, which gets a passphrase on this device."""
         await self.go("work")
@@ -67,3 +80,8 @@ class Visitor:
         await self.page.locator("#passphrase").fill(PASSPHRASE)
         await self.page.locator("form button").click()
         await self.page.locator(".seat").wait_for()
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text("utf-8")
