@@ -66,6 +66,12 @@ def checks(before: Path | None) -> list[Check]:
         Check("the contract is formatted", [buf, "format", "--diff", "--exit-code", "proto"]),
         Check("the stubs are up to date", [PYTHON, "proto/generate.py", "--check"]),
         Check(
+            "the TypeScript client's files are up to date",
+            [PYTHON, "-m", "clients.typescript.generate", "--check"],
+        ),
+        Check("TypeScript keeps the house rules and is formatted (biome)", npm("run", "lint")),
+        Check("types hold (tsc, strict)", npm("run", "check", "--workspaces")),
+        Check(
             "the engine's stubs are up to date", [PYTHON, "-m", "services.kernel.openfga.generate", "--check"]
         ),
         Check("the reference is up to date", [PYTHON, "-m", "docs.generate", "--check"]),
@@ -74,6 +80,11 @@ def checks(before: Path | None) -> list[Check]:
     if before:
         found.append(Check("the contract breaks nobody", [buf, "breaking", "--against", str(before)]))
     return found
+
+
+def npm(*arguments: str) -> list[str]:
+    """Returns the command that runs npm for the clients."""
+    return [PYTHON, "-m", "clients.environment", *arguments]
 
 
 def run(check: Check) -> Outcome:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import inbox, strangers, withdrawing
+from bench import edge, inbox, strangers, withdrawing
 from bench.load import Subject, Usage, at_saturation, in_turn, one_by_one, usage
 from bench.reporting import reports
 from bench.sector import FOUR_KINDS, Case, prepare
@@ -25,6 +25,7 @@ from meldbrug.client import Connection
 from meldbrug.common.v1.common_pb2 import KIND_SUMMARY
 from services.bootstrap.secrets import key_pair
 from services.stack import Endpoints
+from services.stack.edge import HERE
 from services.stack.processes import Child, free_port
 from services.stack.stack import Stack
 
@@ -50,7 +51,8 @@ def main() -> int:
     home.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=home))
     try:
-        with Stack(folder, env=UNLIMITED, tools_folder=home / "tools") as stack:
+        tools = home / "tools"
+        with Stack(folder, env=UNLIMITED, edge_host=HERE, edge_env=edge.CALM, tools_folder=tools) as stack:
             return asyncio.run(bench(stack, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -137,6 +139,7 @@ class Run:
 
     async def others(self) -> None:
         """Measures openings beside strangers, withdrawals, reports and the inbox."""
+        await self._through_the_edge()
         await self._beside_strangers()
         address = self._endpoints.services["disclosure"]
         found = await withdrawing.measure(self._connection, self._case, address)
@@ -149,6 +152,11 @@ class Run:
             await asyncio.gather(*(call() for call in calls[start : start + AT_ONCE]))
         self._row("reports a second, 16 at once", f"{REPORTS / (time.perf_counter() - began):.0f}", "")
         await self._inboxes()
+
+    async def _through_the_edge(self) -> None:
+        straight, through = await edge.measure(self._connection, self._endpoints)
+        self._row("a call straight, and through the edge", f"{straight:.2f} and {through:.2f} ms", "")
+        self._row("what the edge adds", f"{through - straight:.2f} ms", "<= 0.5 ms")
 
     async def _beside_strangers(self) -> None:
         address, installation = self._endpoints.services["disclosure"], self._endpoints.installation

@@ -19,14 +19,17 @@ import grpc
 import uvloop
 from google.protobuf import descriptor_pool
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
+from services import settings
 from services.coordination import app as coordination
 from services.coordination.config import CoordinationSettings
 from services.directory import app as directory
 from services.directory.config import DirectorySettings
 from services.disclosure import app as disclosure
 from services.disclosure.config import DisclosureSettings
-from services.health import serves
+from services.edge.config import EdgeSettings
+from services.health import answers, serves
 from services.kernel import log
 from services.kernel.clock import SystemClock, SystemIds
 from services.kernel.config import ConfigurationError, KernelSettings, ServiceSettings
@@ -34,7 +37,6 @@ from services.kernel.migrations import upgrade
 from services.kernel.process import Process
 from services.kernel.rpc import Builder
 
-PREFIX = "MELDBRUG_"
 WRONG_SETTINGS = 2
 GC_THRESHOLDS = 10_000, 20, 20
 
@@ -54,24 +56,28 @@ SERVICES = (
     Target("disclosure", disclosure.build, DisclosureSettings, 8102),
     Target("coordination", coordination.build, CoordinationSettings, 8103),
 )
-# What the `meldbrug` command reads: a shell that is set up for it may start services too.
-OF_THE_COMMAND = {
-    f"{PREFIX}{name}" for name in ("ENDPOINT", "ENDPOINTS_FILE", "KEY", "LANG", "ROOT", "TLS_ROOT")
-}
 NAMES = tuple(target.name for target in SERVICES)
 ALL = "all"
+# Speaks to strangers, and holds nothing that the others hold: a process of its own, with settings of its own.
+EDGE = "edge"
+EDGE_PORT = 8443
+SETTINGS: Mapping[str, type[BaseSettings]] = {
+    settings.KERNEL: KernelSettings,
+    **{target.name: target.settings for target in SERVICES},
+    EDGE: EdgeSettings,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. Returns the exit code: 2 for wrong settings, each named on standard error."""
     chosen = parser().parse_args(arguments)
     if chosen.env_file:
-        os.environ.update(read_settings(chosen.env_file))
+        os.environ.update(settings.read_settings(chosen.env_file))
     try:
         command: Callable[[argparse.Namespace], None] = chosen.command
         command(chosen)
     except ValidationError as wrong:
-        print(*explain(wrong), sep="\n", file=sys.stderr)
+        print(*settings.explain(wrong), sep="\n", file=sys.stderr)
         return WRONG_SETTINGS
     except ConfigurationError as wrong:
         print(f"wrong setting: {wrong}", file=sys.stderr)
@@ -87,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     run_parser = commands.add_parser("run", help="run services until SIGTERM")
-    run_parser.add_argument("names", nargs="+", choices=[ALL, *NAMES], metavar="all|NAME")
+    run_parser.add_argument("names", nargs="+", choices=[ALL, *NAMES, EDGE], metavar="all|NAME")
     run_parser.set_defaults(command=run)
     commands.add_parser("health", help="ask the process at MELDBRUG_LISTEN whether it serves").set_defaults(
         command=health
@@ -126,25 +132,50 @@ def _add_backup(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(chosen: argparse.Namespace) -> None:
     """Runs the chosen services in this process until it is told to stop."""
-    refuse_unknown(os.environ)
-    settings = KernelSettings()
-    log.configure(settings.log_level)
+    settings.refuse_unknown(os.environ, SETTINGS)
+    if EDGE in chosen.names:
+        run_edge(chosen.names)
+        return
+    common = KernelSettings()
+    log.configure(common.log_level)
     builders = {target.name: target.build for target in SERVICES if {target.name, ALL} & set(chosen.names)}
-    uvloop.run(serve(settings, builders))
+    uvloop.run(serve(common, builders))
 
 
-async def serve(settings: KernelSettings, builders: Mapping[str, Builder]) -> None:
+def run_edge(names: Sequence[str]) -> None:
+    """Runs the edge in this process until it is told to stop."""
+    from services.edge import app as edge  # noqa: PLC0415 an HTTP server that the services never need
+
+    if len(names) > 1:
+        raise ConfigurationError(f"{EDGE} runs in a process of its own")
+    own = EdgeSettings()
+    log.configure(own.log_level)
+    door = edge.build(own, SystemClock(), SystemIds())
+    settle_memory()
+    uvloop.run(door.serve())
+
+
+async def serve(common: KernelSettings, builders: Mapping[str, Builder]) -> None:
     """Serves until SIGTERM or SIGINT."""
-    async with Process(settings, builders) as process:
-        # What the start made stays. A collector that walks all of it again and again holds up every call.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
+    async with Process(common, builders) as process:
+        settle_memory()
         await process.wait()
+
+
+def settle_memory() -> None:
+    """Lets what the start made stay: a collector that walks all of it again and again holds up every call."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def health(_chosen: argparse.Namespace) -> None:
     """Exits with 1 unless the process that listens as set says that all it hosts is serving."""
+    if listen := os.environ.get(f"{settings.PREFIX}EDGE_LISTEN"):
+        has_tls = f"{settings.PREFIX}EDGE_TLS_CERT_FILE" in os.environ
+        if not answers(int(listen.rpartition(":")[2]), tls=has_tls):
+            sys.exit(f"nothing answers at {listen}")
+        return
     port = required("LISTEN").rpartition(":")[2]
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         if not serves(channel):
@@ -164,11 +195,8 @@ def schema(_chosen: argparse.Namespace) -> None:
 
 
 def config_schema() -> dict[str, object]:
-    """Returns the JSON schema of the settings of the kernel and of each service."""
-    return {
-        "kernel": KernelSettings.model_json_schema(),
-        **{target.name: target.settings.model_json_schema() for target in SERVICES},
-    }
+    """Returns the JSON schema of the settings of the kernel, of each service and of the edge."""
+    return {part: kind.model_json_schema() for part, kind in SETTINGS.items()}
 
 
 def migrate(_chosen: argparse.Namespace) -> None:
@@ -199,14 +227,14 @@ def bootstrap(chosen: argparse.Namespace) -> None:
 
 def keep_settings(keys: Path, made: Mapping[str, str]) -> None:
     """Keeps and prints the settings that follow from an installation."""
-    settings = "".join(f"{name}={value}\n" for name, value in made.items())
-    (keys / "installation.env").write_text(settings)
-    print(settings, end="")
+    lines = "".join(f"{name}={value}\n" for name, value in made.items())
+    (keys / "installation.env").write_text(lines)
+    print(lines, end="")
 
 
 def engine_address() -> tuple[str, str, Path | None]:
     """Returns where the policy engine's APIs answer and the file with its key."""
-    token_file = os.environ.get(f"{PREFIX}OPENFGA__TOKEN_FILE")
+    token_file = os.environ.get(f"{settings.PREFIX}OPENFGA__TOKEN_FILE")
     address, http_url = required("OPENFGA__ADDRESS"), required("OPENFGA__HTTP_URL")
     return address, http_url, Path(token_file) if token_file else None
 
@@ -249,41 +277,7 @@ def restore(chosen: argparse.Namespace) -> None:
 
 def required(name: str) -> str:
     """Returns a setting that a command needs without needing all the others."""
-    value = os.environ.get(f"{PREFIX}{name}")
-    if not value:
-        raise ConfigurationError(f"{PREFIX}{name} is missing")
-    return value
-
-
-def read_settings(file: Path) -> dict[str, str]:
-    """Returns the settings in a file of NAME=value lines."""
-    lines = (
-        line.partition("=")
-        for line in file.read_text().splitlines()
-        if line.strip() and not line.startswith("#")
-    )
-    return {name.strip(): value for name, _, value in lines}
-
-
-def refuse_unknown(environment: Mapping[str, str]) -> None:
-    """Refuses a setting that no service has: a mistyped name would silently leave the default in force."""
-    prefixes = tuple(f"{PREFIX}{name.upper()}_" for name in NAMES)
-    known = {f"{PREFIX}{name.upper()}" for name in KernelSettings.model_fields} | OF_THE_COMMAND
-    for target, prefix in zip(SERVICES, prefixes, strict=True):
-        known |= {f"{prefix}{name.upper()}" for name in target.settings.model_fields}
-    for name in environment:
-        if name.startswith(PREFIX) and name.upper().split("__")[0] not in known:
-            raise ConfigurationError(f"{name} is not a setting")
-
-
-def explain(wrong: ValidationError) -> list[str]:
-    """Returns one line for each wrong setting, with its name and never its value."""
-    prefix = wrong.title.removesuffix("Settings").upper()
-    scope = PREFIX if prefix == "KERNEL" else f"{PREFIX}{prefix}_"
-    return [
-        f"wrong setting: {scope}{'__'.join(str(part).upper() for part in error['loc'])}: {error['msg']}"
-        for error in wrong.errors(include_input=False, include_url=False)
-    ]
+    return settings.required(os.environ, name)
 
 
 if __name__ == "__main__":

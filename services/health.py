@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
+import ssl
+
 import grpc
 from grpc_health.v1 import health_pb2
 
@@ -20,3 +23,22 @@ def serves(channel: grpc.Channel) -> bool:
     except grpc.RpcError:
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def answers(port: int, *, tls: bool) -> bool:
+    """Whether the edge of this machine answers; what it shows as its name is for others to judge."""
+    if tls:
+        unverified = ssl.create_default_context()
+        unverified.check_hostname, unverified.verify_mode = False, ssl.CERT_NONE
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            "127.0.0.1", port, timeout=DEADLINE_S, context=unverified
+        )
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=DEADLINE_S)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -21,9 +21,16 @@ if TYPE_CHECKING:  # Unit tests load no service: they stay quick, and tell of th
     from services.stack.stack import Stack
 
 TESTS = Path(__file__).parent
-KINDS = {"unit", "integration", "e2e", "property", "fault", "policy", "docs"}
+KINDS = {"unit", "integration", "e2e", "browser", "property", "fault", "policy", "docs"}
 # Folders whose tests share a stack of their own, those that take longest first; other files stand alone.
-SHARING = ("tests/fault", "tests/e2e", "tests/integration/client")
+SHARING = (
+    "tests/fault",
+    "tests/e2e",
+    "tests/browser",
+    "tests/integration/client",
+    "tests/integration/edge",
+    "tests/integration/typescript",
+)
 ORDER = (*SHARING, "tests/property", "tests/integration", "tests/policy")
 
 

@@ -27,11 +27,9 @@ from services.kernel.config import KernelSettings
 from services.kernel.errors import Code, Exhausted, InvalidArgument, InvalidField, Refusal, Unauthenticated
 from services.kernel.failpoints import failpoint, operation
 from services.kernel.log import Event, Metrics, emit, request_id
+from services.kernel.patience import MAX_UNARY_S, require_deadline
 from services.kernel.tokens import Identity
 
-MAX_UNARY_S = 60.0
-# A client's timer and ours do not agree to the millisecond.
-TIMER_TOLERANCE_S = 1.0
 MAX_VIOLATIONS = 16
 # A service asks for all its callers, and the public is everyone at once: a rate on either would let one
 # of them turn the others away. What bounds them is their lane.
@@ -180,9 +178,7 @@ class Chain:
         # Its type says it is always there; it is not for a call without a deadline.
         left = cast("float | None", call.context.time_remaining())
         longest = self._max_stream_s if call.rule.streams else MAX_UNARY_S
-        if left is None or left > longest + TIMER_TOLERANCE_S:
-            raise InvalidArgument("DEADLINE_MISSING", f"a deadline of at most {longest:.0f} s is required")
-        call.deadline = call.arrived + left
+        call.deadline = call.arrived + require_deadline(left, longest)
         if len(call.body) > self._max_bytes:
             raise Exhausted("MESSAGE_TOO_LARGE", None)
         await proceed(call)

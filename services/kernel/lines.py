@@ -32,10 +32,16 @@ class Line:
     Args:
         address: host:port.
         credentials: TLS; plaintext when absent.
+        options: gRPC's, besides ours.
     """
 
-    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
-        self._address, self._credentials = address, credentials
+    def __init__(
+        self,
+        address: str,
+        credentials: grpc.ChannelCredentials | None = None,
+        options: Sequence[tuple[str, int]] = (),
+    ) -> None:
+        self._address, self._credentials, self._options = address, credentials, [*OPTIONS, *options]
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {}
         self._farewells: set[asyncio.Task[None]] = set()
         self._channel = self._connect()
@@ -43,8 +49,8 @@ class Line:
 
     def _connect(self) -> grpc.aio.Channel:
         if self._credentials:
-            return grpc.aio.secure_channel(self._address, self._credentials, OPTIONS)
-        return grpc.aio.insecure_channel(self._address, OPTIONS)
+            return grpc.aio.secure_channel(self._address, self._credentials, self._options)
+        return grpc.aio.insecure_channel(self._address, self._options)
 
     async def call(self, method: str, body: bytes, *, timeout_s: float, metadata: Metadata = ()) -> bytes:
         """The bytes of the answer.
@@ -67,6 +73,13 @@ class Line:
             else:
                 self._unanswered(began)
         return answer
+
+    def stream(
+        self, method: str, body: bytes, *, timeout_s: float, metadata: Metadata = ()
+    ) -> grpc.aio.UnaryStreamCall[bytes, bytes]:
+        """Begins a call that is answered by a stream; what it says tells nothing of the connection."""
+        call: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = self._channel.unary_stream(method)
+        return call(body, timeout=timeout_s, metadata=metadata)
 
     def _unanswered(self, began: float) -> None:
         """Also of a call that its caller gave up: who waits for an answer may have less time than we gave."""

@@ -7,8 +7,6 @@ that comes takes milliseconds, one that does not grows old.
 
 from __future__ import annotations
 
-import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,11 +14,8 @@ import grpc
 from grpc_status import rpc_status
 
 from services.kernel.answers import status_of
-from services.kernel.errors import Exhausted, InvalidField, Refusal
-
-# A megabyte over a poor mobile line.
-LONGEST_S = 30.0
-PLACES = 1024
+from services.kernel.errors import InvalidField, Refusal
+from services.kernel.patience import LONGEST_S, PLACES, Patience
 
 Proceed = Callable[[Any, Any], Any]
 
@@ -34,8 +29,7 @@ class Receiving(grpc.aio.ServerInterceptor):
     """
 
     def __init__(self, longest_s: float = LONGEST_S, places: int = PLACES) -> None:
-        self._longest_s, self._places = longest_s, places
-        self._on_their_way: OrderedDict[asyncio.Timeout, None] = OrderedDict()
+        self._patience = Patience(longest_s, places)
 
     async def intercept_service(
         self,
@@ -66,22 +60,8 @@ class Receiving(grpc.aio.ServerInterceptor):
             raise
 
     async def _received(self, context: Any) -> Any:
-        limit = asyncio.timeout(self._longest_s)
-        try:
-            async with limit:
-                self._on_their_way[limit] = None
-                if len(self._on_their_way) > self._places:
-                    self._give_up_the_oldest()
-                request = await context.read()
-        except TimeoutError:
-            raise Exhausted from None
-        finally:
-            self._on_their_way.pop(limit, None)
+        async with self._patience.waiting():
+            request = await context.read()
         if request is grpc.aio.EOF:
             raise InvalidField("request", "is missing")
         return request
-
-    def _give_up_the_oldest(self) -> None:
-        oldest, _ = self._on_their_way.popitem(last=False)
-        if not oldest.expired():
-            oldest.reschedule(asyncio.get_running_loop().time())

@@ -9,12 +9,14 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from demo.narration import Narrator, StoryBroken
 from demo.seed import Sector, settle
 from demo.story import Story
 from meldbrug.client import Connection
 from services.bootstrap.secrets import key_pair
+from services.stack import edge
 from services.stack.folder import Endpoints, Folder, throw_away
 from services.stack.processes import StackError, free_port
 from services.stack.stack import Stack
@@ -32,9 +34,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services.stack", description=__doc__)
     parser.add_argument("command", choices=["run", "demo"])
     parser.add_argument("--folder", type=Path, default=HOME, help="where the stack lives; .stack when absent")
+    parser.add_argument("--lan", action="store_true", help="let phones on this network reach the edge")
     chosen = parser.parse_args()
     try:
-        return {"run": run, "demo": show}[chosen.command](chosen.folder)
+        return run(chosen.folder, lan=chosen.lan) if chosen.command == "run" else show(chosen.folder)
     except StackError as missing:
         print(missing, file=sys.stderr)
         return 1
@@ -50,16 +53,18 @@ def say(line: str) -> None:
     print(line, flush=True)
 
 
-def run(home: Path) -> int:
-    """Runs the stack in `home` with its sector until Ctrl-C; its data stays."""
+def run(home: Path, *, lan: bool) -> int:
+    """Runs the stack in `home` with its sector until Ctrl-C; its data stays. `lan` shows others the edge."""
     started = time.monotonic()
     metrics = f"127.0.0.1:{free_port()}"
     env = {"MELDBRUG_REFLECTION": "true", "MELDBRUG_METRICS_LISTEN": metrics}
     try:
         forget_half_settled(home)
-        with Stack(home, env=env, report=say, tools_folder=TOOLS) as stack:
+        host = edge.EVERYWHERE if lan else edge.HERE
+        with Stack(home, env=env, edge_host=host, report=say, tools_folder=TOOLS) as stack:
             asyncio.run(settled(stack.endpoints, home))
-            say(f"Ready in {time.monotonic() - started:.1f} s.\n{directions(home, stack.endpoints, metrics)}")
+            say(f"Ready in {time.monotonic() - started:.1f} s.")
+            say(directions(home, stack.endpoints, metrics, lan=lan))
             watch(stack)
     except KeyboardInterrupt:
         say(f"\nStopped. The data is kept in {home}; `make run` goes on with it, `make clean` removes it.")
@@ -86,18 +91,31 @@ def watch(stack: Stack) -> None:
         time.sleep(WATCH_S)
 
 
-def directions(home: Path, endpoints: Endpoints, metrics: str) -> str:
+def directions(home: Path, endpoints: Endpoints, metrics: str, *, lan: bool) -> str:
     """Returns how to talk to a running stack."""
     services = "\n".join(
         f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
     )
     return (
         f"{services}\n"
+        f"{browsing(endpoints, lan=lan)}\n"
         f"  metrics       http://{metrics}/metrics\n"
         f"  addresses and key files: {home / 'endpoints.json'}\n"
         "  commands: .venv/bin/meldbrug --help\n"
         "Press Ctrl-C to stop."
     )
+
+
+def browsing(endpoints: Endpoints, *, lan: bool) -> str:
+    """Returns where browsers go, and what makes them trust it."""
+    found = edge.on_the_network(urlsplit(endpoints.edge).port or 0) if lan else []
+    places = "\n".join(f"  {'browsers':<14}{place}" for place in [endpoints.edge, *found])
+    phone = (
+        "send it to the phone and install it as a certificate authority"
+        if lan
+        else "`make run ARGS=--lan` lets a phone on this network in"
+    )
+    return f"{places}\n  their certificate comes from {endpoints.edge_ca_path}; {phone} (docs/edge.md)"
 
 
 def show(home: Path) -> int:

@@ -42,6 +42,8 @@ class Endpoints:
     openfga_token_path: str
     secretariat_key_path: str
     secretariat_member: str
+    edge: str
+    edge_ca_path: str
 
     @classmethod
     def read(cls, folder: Path) -> Self:

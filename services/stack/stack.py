@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlsplit
 
 import grpc
 
 from services.bootstrap.installation import ROOT_KEY, Installation
 from services.health import serves
+from services.stack import edge
 from services.stack.backends import Backends, quiet
 from services.stack.folder import Endpoints
 from services.stack.processes import Child, free_port, run
@@ -44,6 +46,8 @@ class Stack:
         *,
         one_process: bool = True,
         env: Mapping[str, str] | None = None,
+        edge_host: str | None = None,
+        edge_env: Mapping[str, str] | None = None,
         report: Callable[[str], None] = quiet,
         tools_folder: Path | None = None,
     ) -> None:
@@ -53,11 +57,14 @@ class Stack:
             folder: where data, keys, logs and `endpoints.json` live.
             one_process: False gives each service a process of its own.
             env: settings that every service process gets besides, such as test switches.
+            edge_host: the address of this machine that the edge listens on; no edge when absent.
+            edge_env: settings that the edge gets besides.
             report: told in one line what is being done.
             tools_folder: where the OpenFGA binary is kept, for a throw-away `folder`.
         """
         self.backends = Backends(folder, report, tools_folder=tools_folder)
         self._one_process, self.env, self._report = one_process, dict(env or {}), report
+        self._edge_host, self._edge_env = edge_host, dict(edge_env or {})
         self._hosts: dict[str, str] = {}
         self._children: dict[str, Child] = {}
 
@@ -74,12 +81,15 @@ class Stack:
             former = self._former_addresses()
             ports = {host: free_port(former.get(host)) for host in dict.fromkeys(self._hosts.values())}
             self.addresses = {name: f"127.0.0.1:{ports[host]}" for name, host in self._hosts.items()}
+            self._edge_port = free_port(self._former_edge()) if self._edge_host else 0
             self.endpoints = self._endpoints()
             self.endpoints.write(self.backends.folder.path)
             for host in ports:
                 self._launch(host, {})
             for host in ports:
                 self._await(host)
+            if self._edge_host:
+                self.start_edge()
             self._undo = undo.pop_all()
         return self
 
@@ -99,6 +109,16 @@ class Stack:
         self._launch(self._hosts[service], env or {})
         self._await(self._hosts[service])
 
+    def start_edge(self) -> None:
+        """Starts the edge, on the same port when it did before, and waits until it answers."""
+        listen = f"{self._edge_host}:{self._edge_port}"
+        env = {"MELDBRUG_EDGE_INSTALLATION": self.installation.installation, **self._edge_env}
+        backends = self.backends
+        self._children[edge.TARGET] = edge.start(
+            backends.supervisor, backends.folder, listen, self.addresses, env
+        )
+        self._report(f"The edge answers on {self.endpoints.edge}")
+
     def stop(self, service: str) -> None:
         """Asks the process that hosts a service to end, and waits."""
         self.process(service).stop()
@@ -108,8 +128,8 @@ class Stack:
         self.process(service).kill()
 
     def process(self, service: str) -> Child:
-        """Returns the process that hosts a service."""
-        return self._children[self._hosts[service]]
+        """Returns the process that hosts a service, or the edge's."""
+        return self._children[self._hosts.get(service, service)]
 
     def settings(self) -> dict[str, str]:
         """Returns the environment of a command on this stack's backends, with the settings given to all."""
@@ -169,6 +189,8 @@ class Stack:
             openfga_token_path=str(openfga.token_path),
             openfga_store_id=made.model.store_id,
             openfga_model_id=made.model.model_id,
+            edge=f"https://localhost:{self._edge_port}" if self._edge_host else "",
+            edge_ca_path=str(self.backends.folder.keys / edge.AUTHORITY) if self._edge_host else "",
         )
 
     def _launch(self, host: str, extra: Mapping[str, str]) -> None:
@@ -200,6 +222,12 @@ class Stack:
         }
         # Services that shared a process shared its port; a process each needs one each.
         return ports if len(set(ports.values())) == len(ports) else {}
+
+    def _former_edge(self) -> int | None:
+        try:
+            return urlsplit(Endpoints.read(self.backends.folder.path).edge).port
+        except (OSError, ValueError, TypeError):
+            return None
 
 
 def fingerprint() -> str:

@@ -15,18 +15,18 @@ from pydantic_settings import BaseSettings
 
 from docs import generate
 from meldbrug.cli.app import app
-from services.__main__ import NAMES, OF_THE_COMMAND, SERVICES, config_schema
+from services.__main__ import NAMES, SETTINGS, config_schema
+from services.edge.metrics import EdgeMetrics
 from services.kernel.config import KernelSettings
 from services.kernel.log import Metrics
+from services.settings import OF_THE_COMMAND, prefix_of
 from tests.docs.pages import between, tracked
 from tests.support.stack import ROOT
 
 CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text("utf-8")
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text("utf-8")
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
-SETTINGS = [("MELDBRUG_", KernelSettings)] + [
-    (f"MELDBRUG_{target.name.upper()}_", target.settings) for target in SERVICES
-]
+PREFIXED = [(prefix_of(part), settings) for part, settings in SETTINGS.items()]
 
 
 def variables(prefix: str, settings: type) -> set[str]:
@@ -53,7 +53,7 @@ def test_a_generated_page_is_up_to_date(page: tuple[generate.Path, str]):
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_a_setting():
-    wanted = {name for prefix, settings in SETTINGS for name in variables(prefix, settings)}
+    wanted = {name for prefix, settings in PREFIXED for name in variables(prefix, settings)}
 
     listed = re.findall(
         r"^\| `(MELDBRUG_\w+)` \|", CONFIGURATION.partition("## The `meldbrug`")[0], re.MULTILINE
@@ -63,7 +63,7 @@ def test_every_setting_is_documented_and_every_documented_one_is_a_setting():
 
 
 def test_every_setting_that_any_page_names_exists():
-    wanted = {name for prefix, settings in SETTINGS for name in variables(prefix, settings)}
+    wanted = {name for prefix, settings in PREFIXED for name in variables(prefix, settings)}
     of_the_command = set(re.findall(r"^\| `(MELDBRUG_\w+)` \| `--", CONFIGURATION, re.MULTILINE))
     parts = {name.rpartition("__")[0] for name in wanted}
 
@@ -134,7 +134,8 @@ def test_no_event_is_logged_that_is_not_in_an_enumeration_called_event():
 
 
 def test_every_metric_is_documented():
-    metrics = {family.name for family in Metrics().registry.collect()}
+    registries = Metrics().registry, EdgeMetrics().registry
+    metrics = {family.name for registry in registries for family in registry.collect()}
 
     assert set(re.findall(r"`(meldbrug_\w+)`", between(OPERATIONS, "metrics"))) == metrics
 

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from services.stack import Backends
 from services.stack.folder import throw_away
@@ -59,16 +60,19 @@ def next_name() -> str:
 
 
 @contextmanager
-def running_stack(*, one_process: bool, env: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running_stack(*, one_process: bool, env: Mapping[str, str] | None = None, **edge: Any) -> Iterator[Stack]:
     """Yields a whole stack of its own, with the services in one process or in one each.
 
     Args:
         one_process: False gives each service a process of its own.
         env: settings besides, such as `{"MELDBRUG_TEST_SWITCHES": "true", "MELDBRUG_TEST_CLOCK": "true"}`.
+        edge: what `Stack` is told of an edge.
     """
     with (
         throw_away_folder() as folder,
-        Stack(copied(prepared(), folder), one_process=one_process, env=env, tools_folder=TOOLS) as stack,
+        Stack(
+            copied(prepared(), folder), one_process=one_process, env=env, tools_folder=TOOLS, **edge
+        ) as stack,
     ):
         RUNNING.append(stack)
         try:

@@ -11,6 +11,7 @@ from tests.unit.crypto.replay import Values
 from tests.vectors.basics import canonical_vectors, key_vectors, preview_vectors, receipt_vectors
 from tests.vectors.calls import token_vectors
 from tests.vectors.chains import chain_vectors
+from tests.vectors.keyfiles import key_file_vectors
 from tests.vectors.notation import FOLDER, actors
 from tests.vectors.sealing import section_vectors, wrap_vectors
 from tests.vectors.statements import statement_vectors
@@ -24,6 +25,7 @@ FILES: dict[str, tuple[str, Callable[[], list[Values]]]] = {
     "tokens": ("Call tokens.", token_vectors),
     "chains": ("Endorsements, rotations and appointments.", chain_vectors),
     "receipts": ("Twelve words.", receipt_vectors),
+    "keyfiles": ("Key files, by passphrase and by passkey.", key_file_vectors),
     "previews": ("Digests of what a reporter was shown.", preview_vectors),
 }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from google.protobuf import json_format
 
+from meldbrug.client.keyfile import opened_file, sealed_file
 from meldbrug.common.v1.common_pb2 import Signed
 from meldbrug.crypto import (
     PublicKeys,
@@ -34,6 +35,7 @@ from meldbrug.crypto.chains import (
     verify_member,
 )
 from meldbrug.crypto.statements import _FORMS, StatementKind, sign, verify
+from tests.support.passkeys import opened_by_passkey, with_passkey
 
 Values = dict[str, Any]
 Actors = dict[str, dict[str, str]]
@@ -176,6 +178,22 @@ class Replay:
         return {
             "digest": preview_digest(given["notice"], digests, given["template"], given["language"]).hex()
         }
+
+    def seal_key_file(self, given: Values) -> Values:
+        drawn = {16: bytes.fromhex(given["salt"]), 12: bytes.fromhex(given["nonce"])}
+        held = sealed_file(self.secret(given["keys"]), given["passphrase"], random=lambda size: drawn[size])
+        return {"file": held.decode()}
+
+    def open_key_file(self, given: Values) -> Values:
+        return {"kid": opened_file(given["file"].encode(), given["passphrase"]).kid}
+
+    def add_passkey(self, given: Values) -> Values:
+        parts = (bytes.fromhex(given[name]) for name in ("credential", "prf_salt", "prf", "nonce"))
+        return {"file": with_passkey(given["file"], self.secret(given["keys"]), *parts)}
+
+    def open_key_file_by_passkey(self, given: Values) -> Values:
+        credential, prf = bytes.fromhex(given["credential"]), bytes.fromhex(given["prf"])
+        return {"kid": opened_by_passkey(given["file"], credential, prf).kid}
 
     def _member(self, given: Values) -> VerifiedMember:
         return verify_member(

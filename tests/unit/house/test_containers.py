@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from services.__main__ import NAMES, SERVICES, parser, refuse_unknown
+from services.__main__ import EDGE, EDGE_PORT, NAMES, SERVICES, SETTINGS, parser
 from services.bootstrap.installation import Installation, Model
+from services.edge.config import EdgeSettings
 from services.kernel.config import KernelSettings
+from services.settings import refuse_unknown
 from services.stack import environment, openfga, tools
 from tests.support.stack import ROOT
 
@@ -41,7 +43,7 @@ def given(name: str) -> dict[str, str]:
 def test_every_service_has_a_container_and_no_other_does():
     running = [command_of(name).names for name in OURS if "run" in CONTAINERS[name]["command"]]
 
-    assert running == [[name] for name in NAMES]
+    assert running == [[name] for name in [*NAMES, EDGE]]
 
 
 def command_of(name: str) -> Any:
@@ -77,8 +79,22 @@ def test_the_settings_of_a_service_are_whole_and_known(name: str, monkeypatch: p
     for key, value in environment_of_container.items():
         monkeypatch.setenv(key, value)
 
-    refuse_unknown(environment_of_container)
+    refuse_unknown(environment_of_container, SETTINGS)
     assert KernelSettings().listen.startswith("0.0.0.0:")
+
+
+def test_the_edge_gets_its_own_settings_and_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch):
+    container = CONTAINERS[EDGE]
+    for key, value in given(EDGE).items():
+        monkeypatch.setenv(key, value)
+
+    assert all(key.startswith("MELDBRUG_EDGE_") for key in given(EDGE))
+    assert (container["volumes"], container["secrets"]) == ([], [])
+    assert container["ports"] == [f"127.0.0.1:{EDGE_PORT}:{EDGE_PORT}"]
+    settings = EdgeSettings()
+    assert settings.listen == f"0.0.0.0:{EDGE_PORT}"
+    assert settings.peers == {peer.name: f"{peer.name}:{peer.port}" for peer in SERVICES}
+    assert settings.origins == ("https://filled",)
 
 
 @pytest.mark.parametrize("name", ["openfga", "openfga-migrate"])
@@ -90,7 +106,7 @@ def test_openfga_has_the_settings_of_the_local_stack(name: str):
 
 def test_openfga_and_the_services_are_two_databases():
     assert "@policy-database:" in given("openfga")["OPENFGA_DATASTORE_URI"]
-    assert all("@database:" in given(name)["MELDBRUG_DATABASE_URL"] for name in OURS)
+    assert all("@database:" in given(name)["MELDBRUG_DATABASE_URL"] for name in OURS if name != EDGE)
 
 
 def test_versions_are_those_of_the_local_stack():

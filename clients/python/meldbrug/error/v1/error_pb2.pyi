@@ -104,6 +104,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INVALID_ARGUMENT: an invitation code is unknown, used or expired."""
     ERROR_REASON_AUTHOR_SIGNATURE: _ErrorReason.ValueType  # 41
     """INVALID_ARGUMENT: the content's author signature does not verify or names another author."""
+    ERROR_REASON_PUZZLE_REQUIRED: _ErrorReason.ValueType  # 42
+    """RESOURCE_EXHAUSTED: too many anonymous calls at once; metadata `challenge` and `bits` are the puzzle to solve."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call was refused. `docs/errors.md` has one heading for each."""
@@ -190,4 +192,6 @@ ERROR_REASON_INVITATION_INVALID: ErrorReason.ValueType  # 40
 """INVALID_ARGUMENT: an invitation code is unknown, used or expired."""
 ERROR_REASON_AUTHOR_SIGNATURE: ErrorReason.ValueType  # 41
 """INVALID_ARGUMENT: the content's author signature does not verify or names another author."""
+ERROR_REASON_PUZZLE_REQUIRED: ErrorReason.ValueType  # 42
+"""RESOURCE_EXHAUSTED: too many anonymous calls at once; metadata `challenge` and `bits` are the puzzle to solve."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

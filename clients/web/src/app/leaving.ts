@@ -1,0 +1,32 @@
+// Leaving quickly: nothing is left on the screen, in memory, in storage, or behind the back button.
+
+const PRESSES = 3;
+const WITHIN_MS = 1500;
+
+const forgetting = new Set<() => void>();
+
+/** Lets something be forgotten when somebody leaves quickly; returns how to take that back. */
+export function whenLeaving(forget: () => void): () => void {
+  forgetting.add(forget);
+  return () => forgetting.delete(forget);
+}
+
+/** Leaves for `to` at once; the back button does not lead here again. */
+export function leave(to: string): void {
+  document.body.replaceChildren();
+  for (const forget of forgetting) forget();
+  location.replace(to);
+}
+
+/** Calls `act` when Shift was pressed three times in a row and nothing else; returns how to stop listening. */
+export function onThreeShifts(act: () => void, now: () => number = () => performance.now()): () => void {
+  let presses: number[] = [];
+  function pressed(event: KeyboardEvent): void {
+    if (event.repeat) return;
+    presses = event.key === "Shift" ? [...presses, now()].slice(-PRESSES) : [];
+    const [first] = presses;
+    if (presses.length === PRESSES && first !== undefined && now() - first <= WITHIN_MS) act();
+  }
+  window.addEventListener("keydown", pressed, true);
+  return () => window.removeEventListener("keydown", pressed, true);
+}

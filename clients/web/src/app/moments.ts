@@ -1,0 +1,13 @@
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { route } from "./route.svelte";
+
+/** Returns a moment on the reader's own clock and in their language; empty for none. */
+export function moment(when: Timestamp | Date | undefined): string {
+  const date = when instanceof Date ? when : when && new Date(Number(when.seconds) * 1000);
+  return date ? date.toLocaleString(route.language, { dateStyle: "long", timeStyle: "short" }) : "";
+}
+
+/** Returns a day. */
+export function day(when: Date): string {
+  return when.toLocaleDateString(route.language, { dateStyle: "long" });
+}

@@ -1,0 +1,68 @@
+// Where somebody is, behind the # of the address: none of it ever leaves the browser.
+
+export type Language = "nl" | "en";
+export const LANGUAGES: readonly Language[] = ["nl", "en"];
+
+export interface Place {
+  readonly language: Language;
+  readonly path: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+const state = $state<{ place: Place }>({ place: placeOf("") });
+
+/** Where the reader is now; follows the address. */
+export const route = {
+  get language(): Language {
+    return state.place.language;
+  },
+  get path(): readonly string[] {
+    return state.place.path;
+  },
+  get query(): URLSearchParams {
+    return state.place.query;
+  },
+};
+
+/** Returns the place that the part of an address behind the # names; without a language the device's own. */
+export function placeOf(hash: string): Place {
+  const [path = "", query = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
+  const [first = "", ...rest] = path.split("/").filter(Boolean);
+  const known = LANGUAGES.find((language) => language === first);
+  const names = known ? rest : [first, ...rest].filter(Boolean);
+  return { language: known ?? ownLanguage(), path: names, query: new URLSearchParams(query) };
+}
+
+/** Returns the address of a place. */
+export function href(path: string, language: Language = route.language, query?: URLSearchParams): string {
+  const asked = query?.size ? `?${query}` : "";
+  return `#/${[language, ...path.split("/").filter(Boolean)].join("/")}${asked}`;
+}
+
+/** Goes to a place; what a reporter does leaves one entry in the history of the tab, however far they go. */
+export function go(
+  path: string,
+  options: { keepsEntry?: boolean; language?: Language; query?: URLSearchParams } = {},
+): void {
+  const address = href(path, options.language, options.query);
+  if (options.keepsEntry) history.replaceState(null, "", address);
+  else history.pushState(null, "", address);
+  read();
+  document.querySelector<HTMLElement>("main h1")?.focus();
+}
+
+/** Follows the address from now on. */
+export function follow(): void {
+  window.addEventListener("hashchange", read);
+  window.addEventListener("popstate", read);
+  read();
+}
+
+function read(): void {
+  state.place = placeOf(location.hash);
+  document.documentElement.lang = state.place.language;
+}
+
+function ownLanguage(): Language {
+  return globalThis.navigator?.language.startsWith("nl") ? "nl" : "en";
+}

@@ -1,0 +1,1 @@
+"""The browser's door: the same API over the Connect protocol, and the app beside it."""

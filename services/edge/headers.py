@@ -1,0 +1,36 @@
+"""The headers of every answer, whatever it answers, the server's own refusals included.
+
+One list for all: what an answer says never depends on what was asked. `docs/edge.md` has a reason for each.
+"""
+
+from __future__ import annotations
+
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "worker-src 'self'",
+    "manifest-src 'self'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types svelte-trusted-html meldbrug",
+)
+
+
+def headers(hsts_s: int) -> list[tuple[str, str]]:
+    """The headers of every answer; browsers insist on TLS for `hsts_s` seconds."""
+    return [
+        ("cache-control", "no-store"),
+        ("content-security-policy", "; ".join(POLICY)),
+        ("cross-origin-embedder-policy", "require-corp"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("referrer-policy", "no-referrer"),
+        ("strict-transport-security", f"max-age={hsts_s}"),
+        ("x-content-type-options", "nosniff"),
+    ]

@@ -1,0 +1,49 @@
+"""Every page, in both languages: no barrier (WCAG 2.2 AA), and nothing beyond the edge of a small screen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Visit
+
+PAGES = ("", "start", "back", "work", "rules", "help", "how", "running", "nowhere")
+LOCALES = ("nl-NL", "en-GB")
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+async def test_no_page_has_a_barrier_or_leaves_a_small_screen(visit: Visit, locale: str) -> None:
+    visitor = await visit(width=320, height=640, locale=locale)
+    for path in PAGES:
+        await visitor.go(path)
+        for scheme in ("light", "dark"):
+            await visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            await visitor.has_no_barrier()
+        assert await visitor.page.evaluate("() => document.documentElement.scrollWidth") <= 320, path
+        assert await visitor.page.evaluate("() => document.documentElement.lang") == locale[:2]
+
+
+async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
+    """Whoever sees the tab or the history sees the same for every page."""
+    visitor = await visit()
+    titles = set()
+    for path in PAGES:
+        await visitor.go(path)
+        titles.add(await visitor.page.title())
+
+    assert titles == {"Overzicht"}
+
+
+async def test_what_is_running_is_compared_with_the_list(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.go("running")
+
+    await visitor.sees("bestanden zijn gelijk aan de lijst")
+
+
+async def test_a_file_that_differs_is_named(visit: Visit) -> None:
+    """A server that gives one file otherwise than its own list says."""
+    visitor = await visit()
+    await visitor.page.context.route("**/icon.svg", lambda route: route.fulfill(body="<svg/>"))
+    await visitor.go("running")
+
+    await visitor.sees("Anders dan de lijst: icon.svg")

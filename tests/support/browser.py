@@ -1,0 +1,87 @@
+"""Somebody in front of the app: what they do, in the words that they see."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from playwright.async_api import ConsoleMessage, Error, Locator, Page
+
+from clients.environment import HERE
+from tests.support.sector import World
+
+# Debian's Chromium without calls home; it runs as whoever runs the tests, root included.
+CALM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE_MS = 20_000
+PASSPHRASE = "een lange wachtzin voor een test"
+AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LOUD = {"error", "warning"}
+
+
+class Visitor:
+    """One person with a browser of their own."""
+
+    def __init__(self, world: World, page: Page, language: str) -> None:
+        self.world, self.page, self.language = world, page, language
+        self.complaints: list[str] = []
+        page.set_default_timeout(PATIENCE_MS)
+        page.on("console", self._heard)
+        page.on("pageerror", self._failed)
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in LOUD:
+            self.complaints.append(message.text)
+
+    def _failed(self, error: Error) -> None:
+        self.complaints.append(str(error))
+
+    @property
+    def root(self) -> str:
+        """Where the app is."""
+        return self.world.endpoints.edge
+
+    async def go(self, path: str = "") -> None:
+        """Goes to a page of the app by its address."""
+        await self.page.goto(f"{self.root}/#/{self.language}/{path}")
+        await self.page.locator("main h1").wait_for()
+
+    def button(self, name: str) -> Locator:
+        """A button by exactly what it says."""
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    async def press(self, name: str) -> None:
+        """Presses a button."""
+        await self.button(name).click()
+
+    async def sees(self, text: str) -> None:
+        """Waits until somebody can read it."""
+        await self.page.get_by_text(text).first.wait_for()
+
+    async def has_no_barrier(self) -> None:
+        """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice)."""
+        await self.page.evaluate(_axe())
+        found = await self.page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+        assert [
+            (one["id"], [node["html"][:150] for node in one["nodes"]]) for one in found["violations"]
+        ] == []
+
+    async def sign_in(self, role: str) -> None:
+        """Signs in with a role's key file, which gets a passphrase on this device."""
+        await self.go("work")
+        await self.page.locator("#key-file").set_input_files(self.world.sector.key_file(role))
+        await self.page.locator("#passphrase").fill(PASSPHRASE)
+        await self.page.locator("form button").click()
+        await self.page.locator(".seat").wait_for()
+
+
+@cache
+def _axe() -> str:
+    return AXE.read_text("utf-8")
