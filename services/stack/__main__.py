@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".stack"
 TOOLS = HOME / "tools"
 WATCH_S = 0.5
+PRODUCTION = "veerpont"
+ROLES = {"duinroos-vp": "handles", "noorderlicht-contact": "reads", "duinroos-admin": "administers"}
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
@@ -62,9 +64,9 @@ def run(home: Path, *, lan: bool) -> int:
         forget_half_settled(home)
         host = edge.EVERYWHERE if lan else edge.HERE
         with Stack(home, env=env, edge_host=host, report=say, tools_folder=TOOLS) as stack:
-            asyncio.run(settled(stack.endpoints, home))
+            sector = asyncio.run(settled(stack.endpoints, home))
             say(f"Ready in {time.monotonic() - started:.1f} s.")
-            say(directions(home, stack.endpoints, metrics, lan=lan))
+            say(directions(home, stack.endpoints, sector, metrics, lan=lan))
             watch(stack)
     except KeyboardInterrupt:
         say(f"\nStopped. The data is kept in {home}; `make run` goes on with it, `make clean` removes it.")
@@ -91,7 +93,7 @@ def watch(stack: Stack) -> None:
         time.sleep(WATCH_S)
 
 
-def directions(home: Path, endpoints: Endpoints, metrics: str, *, lan: bool) -> str:
+def directions(home: Path, endpoints: Endpoints, sector: Sector, metrics: str, *, lan: bool) -> str:
     """Returns how to talk to a running stack."""
     services = "\n".join(
         f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
@@ -99,6 +101,7 @@ def directions(home: Path, endpoints: Endpoints, metrics: str, *, lan: bool) -> 
     return (
         f"{services}\n"
         f"{browsing(endpoints, lan=lan)}\n"
+        f"{trying(endpoints, sector)}\n"
         f"  metrics       http://{metrics}/metrics\n"
         f"  addresses and key files: {home / 'endpoints.json'}\n"
         "  commands: .venv/bin/meldbrug --help\n"
@@ -116,6 +119,15 @@ def browsing(endpoints: Endpoints, *, lan: bool) -> str:
         else "`make run ARGS=--lan` lets a phone on this network in"
     )
     return f"{places}\n  their certificate comes from {endpoints.edge_ca_path}; {phone} (docs/edge.md)"
+
+
+def trying(endpoints: Endpoints, sector: Sector) -> str:
+    """Returns where each kind of user of the demo sector begins."""
+    keys = "\n".join(f"    {sector.key_file(role)}  ({who})" for role, who in ROLES.items())
+    return (
+        f"  a reporter begins at {endpoints.edge}/#/nl/start?c={sector.code(PRODUCTION)}\n"
+        f"  whoever works there at {endpoints.edge}/#/nl/work, with one of these key files:\n{keys}"
+    )
 
 
 def show(home: Path) -> int:
