@@ -1,4 +1,4 @@
-"""The app as it is built: the same bytes each time, and small."""
+"""The app as it is built: the same bytes each time (T5), and small."""
 
 from __future__ import annotations
 

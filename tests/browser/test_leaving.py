@@ -1,4 +1,4 @@
-"""Leaving quickly: nothing on the screen, in the history of the tab, or on the disk."""
+"""Leaving quickly: nothing on the screen, in the history of the tab, or on the disk (T13)."""
 
 from __future__ import annotations
 

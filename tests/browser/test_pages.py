@@ -23,7 +23,7 @@ async def test_no_page_has_a_barrier_or_leaves_a_small_screen(visit: Visit, loca
 
 
 async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
-    """Whoever sees the tab or the history sees the same for every page."""
+    """T13: whoever sees the tab or the history sees the same for every page."""
     visitor = await visit()
     titles = set()
     for path in PAGES:
@@ -41,7 +41,7 @@ async def test_what_is_running_is_compared_with_the_list(visit: Visit) -> None:
 
 
 async def test_a_file_that_differs_is_named(visit: Visit) -> None:
-    """A server that gives one file otherwise than its own list says."""
+    """T5: a server that gives one file otherwise than its own list says."""
     visitor = await visit()
     await visitor.page.context.route("**/icon.svg", lambda route: route.fulfill(body="<svg/>"))
     await visitor.go("running")
