@@ -9,6 +9,7 @@ import functools
 import itertools
 import os
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -100,7 +101,8 @@ def copied(source: Path, folder: Path) -> Path:
 
 @functools.cache
 def prepared() -> Path:
-    """Returns the folder of a stopped stack that is migrated and bootstrapped, made once in a test run."""
+    """Returns the folder of a stopped stack with the demo sector on it, made once in each process."""
     folder = AT_EXIT.enter_context(throw_away_folder()) / "stack"
-    with Stack(folder, tools_folder=TOOLS):
-        return folder
+    # In a process of its own: whoever asks may be inside a loop already.
+    subprocess.run([sys.executable, "-m", "tests.support.prepare", str(folder)], cwd=ROOT, check=True)
+    return folder
