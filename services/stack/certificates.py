@@ -22,7 +22,15 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from services.bootstrap.files import write_private
 
 OWN = ("localhost", "127.0.0.1")
-PRIVATE = ("10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
+# Those of RFC 1918, of links, of this machine, and those that carriers and private overlays share (RFC 6598).
+PRIVATE = (
+    "10.0.0.0/8",
+    "100.64.0.0/10",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+)
 AUTHORITY_DAYS, SERVER_DAYS, RENEW_DAYS = 825, 90, 30
 # The clock of a phone may be behind.
 BACKDATED = timedelta(hours=1)

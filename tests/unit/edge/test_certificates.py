@@ -12,7 +12,7 @@ from cryptography.x509.verification import PolicyBuilder, Store, VerificationErr
 
 from services.stack import certificates
 
-NAMES = ["localhost", "127.0.0.1", "192.168.1.7"]
+NAMES = ["localhost", "127.0.0.1", "192.168.1.7", "100.101.102.103"]
 
 
 def loaded(path: Path) -> x509.Certificate:
