@@ -55,7 +55,7 @@ generate: $(READY) $(PACKAGES) ## write the files that are generated and committ
 
 clean: ## remove the environment, the stack and its data, and every cache of this folder
 	@rm -rf .venv .stack .gen .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf clients/node_modules clients/*/dist clients/*/.build
+	@rm -rf clients/node_modules clients/*/dist clients/*/.build clients/*/.peer
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml
