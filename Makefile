@@ -8,7 +8,7 @@ READY := .venv/.synced
 PACKAGES := clients/node_modules/.installed
 # The app as it is served, and what it is built from.
 APP := clients/web/dist/manifest.json
-APP_SOURCES := $(shell find clients/web clients/typescript -type f -not -path '*/dist/*' -not -path '*/.build/*' -not -path '*/node_modules/*')
+APP_SOURCES := $(shell find clients/web clients/typescript -type f -not -path '*/dist/*' -not -path '*/.build/*' -not -path '*/.peer/*' -not -path '*/node_modules/*')
 # Generators find their plugins here.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What a command is given besides; for example `make test ARGS=tests/unit`, or `make run ARGS=--lan`.
@@ -58,7 +58,7 @@ generate: $(READY) $(PACKAGES) ## write the files that are generated and committ
 
 clean: ## remove the environment, the stack and its data, and every cache of this folder
 	@rm -rf .venv .stack .gen .mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf clients/node_modules clients/*/dist clients/*/.build
+	@rm -rf clients/node_modules clients/*/dist clients/*/.build clients/*/.peer
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml

@@ -150,9 +150,9 @@ def run_edge(names: Sequence[str]) -> None:
         raise ConfigurationError(f"{EDGE} runs in a process of its own")
     own = EdgeSettings()
     log.configure(own.log_level)
-    door = edge.build(own, SystemClock(), SystemIds())
+    process = edge.build(own, SystemClock(), SystemIds())
     settle_memory()
-    uvloop.run(door.serve())
+    uvloop.run(process.serve())
 
 
 async def serve(common: KernelSettings, builders: Mapping[str, Builder]) -> None:

@@ -1,1 +1,1 @@
-"""The browser's door: the same API over the Connect protocol, and the app beside it."""
+"""What browsers talk to: the same API over the Connect protocol, and the app beside it."""

@@ -84,7 +84,7 @@ async def _show(send: Send, page: Page) -> None:
         await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
-class Door:
+class EdgeProcess:
     """The edge, built and ready to be served.
 
     Args:
@@ -117,7 +117,7 @@ def build(
     patience: Patience | None = None,
     idle_s: float = IDLE_S,
     longest_s: float | None = None,
-) -> Door:
+) -> EdgeProcess:
     """Builds the edge. Raises ConfigurationError, naming the setting, when it must not start like this.
 
     Args:
@@ -149,7 +149,7 @@ def build(
     if settings.metrics_listen:
         host, _, port = settings.metrics_listen.rpartition(":")
         metrics.serve(host, int(port))
-    return Door(server, crowd, upstream)
+    return EdgeProcess(server, crowd, upstream)
 
 
 def _config(settings: EdgeSettings, edge: Edge) -> uvicorn.Config:

@@ -21,7 +21,7 @@ class EdgeSettings(BaseSettings):
     listen: str = Field("127.0.0.1:0", description="host:port to serve on; port 0 takes a free one")
     origins: tuple[str, ...] = Field(
         min_length=1,
-        description="what browsers call this door: scheme://host:port each, a default port left out",
+        description="how browsers call it: scheme://host:port each, a default port left out",
     )
     peers: dict[str, str] = Field(description="name of each service to its host:port")
     peers_tls_ca_file: Path | None = Field(

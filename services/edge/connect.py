@@ -46,7 +46,7 @@ class Limits:
     """What bounds every call.
 
     Args:
-        origins: What browsers call this door.
+        origins: How browsers call the edge.
         max_bytes: The largest request.
         max_stream_s: The longest deadline of a stream.
         patience: With requests that are on their way.

@@ -1,4 +1,4 @@
-"""The services behind the door: on connections apart for each sort of traffic, with bytes as they are."""
+"""The services behind the edge: on connections apart for each sort of traffic, with bytes as they are."""
 
 from __future__ import annotations
 

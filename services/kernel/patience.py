@@ -1,6 +1,6 @@
 """How long anybody waits for anybody: the longest deadlines, and requests that are on their way.
 
-Shared by every door of ours, whatever it speaks, so that none is more patient than the others.
+Shared by every way in, whatever it speaks, so that none is more patient than the others.
 """
 
 from __future__ import annotations

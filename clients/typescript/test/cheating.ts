@@ -6,10 +6,24 @@
 import { create, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { pathOf } from "../src/client/connection.js";
-import { Capacity, Kind, PublicKeysSchema, Purpose, type Signed } from "../src/gen/common/v1/common_pb.js";
-import { OrganisationSchema } from "../src/gen/directory/v1/directory_pb.js";
-import { AdminService, MemberService, PublicService } from "../src/gen/directory/v1/directory_service_pb.js";
-import type { ConsentRequest, OpenedSection } from "../src/gen/disclosure/v1/disclosure_pb.js";
+import {
+  Capacity,
+  Kind,
+  OpeningCapacity,
+  PublicKeysSchema,
+  Purpose,
+  type Signed,
+  SignedSchema,
+} from "../src/gen/common/v1/common_pb.js";
+import { ReaderService as Stubs } from "../src/gen/coordination/v1/coordination_service_pb.js";
+import { type Member, OrganisationSchema } from "../src/gen/directory/v1/directory_pb.js";
+import {
+  AdminService,
+  EnrolmentService,
+  MemberService,
+  PublicService,
+} from "../src/gen/directory/v1/directory_service_pb.js";
+import type { ConsentRequest, OpenedSection, Opening, Seat } from "../src/gen/disclosure/v1/disclosure_pb.js";
 import { OpenedSectionSchema } from "../src/gen/disclosure/v1/disclosure_pb.js";
 import {
   HandlerService,
@@ -20,6 +34,8 @@ import {
   TermsService,
 } from "../src/gen/disclosure/v1/disclosure_service_pb.js";
 import {
+  acceptInvitation,
+  all,
   Connection,
   Consents,
   MemberClient,
@@ -27,6 +43,7 @@ import {
   Pins,
   PublicClient,
   ReporterClient,
+  type Said,
   SecretKeys,
   type StatementKind,
   sealSection,
@@ -53,6 +70,8 @@ export interface Scene {
   /** An admin with a member waiting for endorsement. */
   readonly admin: SecretKeys;
   readonly pending: { readonly member: string; readonly kid: string };
+  /** A code that nobody has used yet. */
+  readonly invitation: string;
 }
 
 const STRANGER = await SecretKeys.generate();
@@ -136,6 +155,7 @@ async function forged(
   opened: OpenedSection,
   author: SecretKeys,
   reader: SecretKeys,
+  reporterKid = scene.reporter.kid,
 ): Promise<void> {
   const { header, wrap } = opened;
   if (!header || !wrap) {
@@ -145,13 +165,8 @@ async function forged(
   const { installation, incident } = scene;
   const context = { installation, incident, section, version, kind };
   const cek = newCek();
-  const { ciphertext, ...sealed } = await sealSection(
-    context,
-    "Trek je melding in.",
-    cek,
-    author,
-    scene.reporter.kid,
-  );
+  const text = "Trek je melding in.";
+  const { ciphertext, ...sealed } = await sealSection(context, text, cek, author, reporterKid);
   opened.ciphertext = ciphertext;
   wrap.wrap = await wrapKey(cek, reader.public, context, opened.grant, opened.purposes);
   Object.assign(header, sealed);
@@ -193,6 +208,48 @@ function opening(lie: (answer: OpenSectionsResponse, scene: Scene) => unknown): 
   };
 }
 
+/** Talks after the intake was signed again by its own reporter, with changes. */
+function choosing(change: (intake: Said<"intake">) => Partial<ToSay<"intake">>): Cheat {
+  return (scene) => {
+    const liar = lying(scene, ReporterService.method.getReport, ({ report }) => {
+      const intake = statements.parse("intake", report?.intake ?? create(SignedSchema));
+      return forge("intake", report?.intake, scene.reporter, change(intake));
+    });
+    return [() => new ReporterClient(liar.connection, scene.reporter).send("Niet zo."), liar, "PutSection"];
+  };
+}
+
+/** Looks at openings of which one was changed. */
+function seeing(change: Partial<Opening>): Cheat {
+  return (scene) => {
+    const liar = lying(scene, ReporterService.method.listOpenings, ({ openings }) =>
+      Object.assign(first(openings.filter((each) => each.capacity === OpeningCapacity.READER)), change),
+    );
+    return [() => all(new ReporterClient(liar.connection, scene.reporter).openings()), liar];
+  };
+}
+
+/** Hands over seats of which each was changed. */
+function rotating(change: (seat: Seat) => unknown): Cheat {
+  return (scene) => {
+    const liar = lying(scene, SeatService.method.listSeats, ({ seats }) => seats.forEach(change));
+    const { rotation } = new MemberClient(liar.connection, scene.hired);
+    const act = () => rotation.begin(STRANGER).then(() => rotation.rewrap(STRANGER));
+    return [act, liar, "RewrapSeat"];
+  };
+}
+
+/** Endorses a member whom the directory serves otherwise than it is. */
+function endorsing(change: (member: Member) => unknown): Cheat {
+  return (scene) => {
+    const liar = lying(scene, AdminService.method.listMembers, ({ members }) => members.forEach(change));
+    const { admin } = new MemberClient(liar.connection, scene.admin);
+    return [() => admin.endorse(scene.pending.member, scene.pending.kid), liar, "EndorseMember"];
+  };
+}
+
+const decisionShown = (changes: Partial<ToSay<"decision">>): Cheat =>
+  previewing((asked, { handler }) => forge("decision", asked.decision, handler, changes));
 const consentOf = (changes: Partial<ToSay<"consent">>): Cheat =>
   opening((answer, { reporter }) => forge("consent", answer.consent, reporter, changes));
 const decisionOf = (changes: Partial<ToSay<"decision">>): Cheat =>
@@ -252,6 +309,24 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
     );
     return [() => new ReporterClient(liar.connection, scene.reporter).send("Niet zo."), liar, "PutSection"];
   },
+  "an intake of another incident": choosing(() => ({ incident: `incidents/${ELSEWHERE}` })),
+  "an intake of another installation": choosing(() => ({ installation: STRANGER.kid })),
+  "handlers in each other's roles": choosing(({ handlers: [one, other] }) => ({
+    handlers: [
+      { kid: one?.kid ?? "", participation: one?.participation ?? "", appointment: other?.appointment ?? "" },
+      {
+        kid: other?.kid ?? "",
+        participation: other?.participation ?? "",
+        appointment: one?.appointment ?? "",
+      },
+    ],
+  })),
+  "a report of another incident": (scene) => {
+    const liar = lying(scene, HandlerService.method.getReport, ({ report }) =>
+      Object.assign(report ?? {}, { name: `incidents/${ELSEWHERE}` }),
+    );
+    return [() => new MemberClient(liar.connection, scene.handler).handler.report(scene.incident), liar];
+  },
   "a handler's seat that was forged": (scene) => {
     const method = HandlerService.method.getReport;
     const liar = lying(scene, method, ({ report }) => report?.handlerKids.push(scene.reader.kid));
@@ -283,6 +358,9 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   "a decision of nobody": previewing((asked) =>
     forge("decision", asked.decision, STRANGER, { handlerKid: STRANGER.kid }),
   ),
+  "a decision of another installation": decisionShown({ installation: "a".repeat(52) }),
+  "a decision on another notice": decisionShown({ notice: `incidents/${ELSEWHERE}/notices/${ELSEWHERE}` }),
+  "a decision about a stranger": decisionShown({ reporterKid: STRANGER.kid }),
   "another recipient": previewing((asked) => {
     asked.recipient = `participations/${ELSEWHERE}`;
   }),
@@ -311,6 +389,19 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
     Object.assign(sections[0]?.header ?? {}, { kind: Kind.ACCOUNT });
   }),
   "a message left out": reading((sections) => sections.pop()),
+  "wraps of messages exchanged": reading((sections) => swap(sections, "wrap")),
+  "a wrap of another reader": reading((sections) => {
+    Object.assign(sections[0]?.wrap ?? {}, { readerKid: STRANGER.kid });
+  }),
+  "a message pinned to another reporter": reading((sections, scene) =>
+    forged(scene, first(sections), scene.handler, scene.reporter, STRANGER.kid),
+  ),
+  "an opening by another": seeing({ subject: `persons/${ELSEWHERE}` }),
+  "an opening in another role": seeing({ participation: `participations/${ELSEWHERE}` }),
+  "a case with a text left out": (scene) => {
+    const liar = lying(scene, HandlerService.method.openSections, ({ sections }) => sections.pop());
+    return [() => new MemberClient(liar.connection, scene.handler).handler.read(scene.incident), liar];
+  },
   "a message of a stranger": reading((sections, scene) =>
     forged(scene, first(sections), STRANGER, scene.reporter),
   ),
@@ -357,6 +448,8 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
     forge("decision", decision, outsider, { handlerKid: outsider.kid }),
   ),
   "a decision that does not stand": decisionOf({ stands: false }),
+  "a decision for another notice": decisionOf({ notice: `incidents/${ELSEWHERE}/notices/${ELSEWHERE}` }),
+  "a decision at another installation": decisionOf({ installation: "a".repeat(52) }),
   "a decision for another recipient": decisionOf({ recipient: `participations/${ELSEWHERE}` }),
   "a decision about another reporter": decisionOf({ reporterKid: "a".repeat(52) }),
   "a consent to another notice": consentOf({ notice: `incidents/${ELSEWHERE}/notices/${ELSEWHERE}` }),
@@ -365,34 +458,70 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   "another consent": consentOf({ consent: `consents/${ELSEWHERE}` }),
   "a consent for another recipient": consentOf({ recipient: `participations/${ELSEWHERE}` }),
   "a consent for other readers": consentOf({ readerKids: [STRANGER.kid] }),
+  "an answer for another purpose": (scene) => {
+    let kept: Uint8Array | undefined;
+    const path = pathOf(ReaderService.method.openSections);
+    const fetch = async (input: string, init: RequestInit): Promise<Response> => {
+      if (kept && new URL(input).pathname === path) {
+        return new Response(kept as BodyInit, { headers: { "content-type": "application/proto" } });
+      }
+      const response = await globalThis.fetch(input, init);
+      const body = new Uint8Array(await response.arrayBuffer());
+      kept = new URL(input).pathname === path ? body : kept;
+      return new Response(body as BodyInit, { status: response.status, headers: response.headers });
+    };
+    const connection = new Connection({ base: scene.base, installation: scene.installation, fetch });
+    const { reader } = new MemberClient(connection, scene.reader);
+    const act = async () => {
+      await reader.open(scene.notice, PROTECT_PEOPLE);
+      await reader.open(scene.notice, Purpose.PRESERVE_EVIDENCE);
+    };
+    return [act, { connection, asked: [] }];
+  },
+  "a stub of another notice": (scene) => {
+    const liar = lying(scene, Stubs.method.getNotice, ({ notice }) =>
+      Object.assign(notice ?? {}, { name: `incidents/${ELSEWHERE}/notices/${ELSEWHERE}` }),
+    );
+    return [() => new MemberClient(liar.connection, scene.reader).reader.stub(scene.notice), liar];
+  },
   "a consent for another purpose": consentOf({ purposes: [Purpose.PRESERVE_EVIDENCE] }),
   "a consent that is over": consentOf({ validUntil: create(TimestampSchema, { seconds: 1_700_000_000n }) }),
   "a consent that has not begun": consentOf({
     validFrom: create(TimestampSchema, { seconds: 9_000_000_000n }),
   }),
 
-  "a seat that is not what it says": (scene) => {
-    const liar = lying(scene, SeatService.method.listSeats, ({ seats }) => {
-      for (const seat of seats) {
-        first(seat.sections).commitment = new Uint8Array(32);
-      }
-    });
-    const { rotation } = new MemberClient(liar.connection, scene.hired);
-    const act = async () => {
-      const successor = await SecretKeys.generate();
-      await rotation.begin(successor);
-      await rotation.rewrap(successor);
-    };
-    return [act, liar, "RewrapSeat"];
-  },
-  "a key that was not compared": (scene) => {
-    const liar = lying(scene, AdminService.method.listMembers, ({ members }) => {
-      for (const member of members) {
-        Object.assign(member, { kid: STRANGER.kid, keys: publicOf(STRANGER) });
-      }
-    });
+  "a seat that is not what it says": rotating((seat) => {
+    first(seat.sections).commitment = new Uint8Array(32);
+  }),
+  "a seat of another incident": rotating((seat) => {
+    seat.incident = `incidents/${ELSEWHERE}`;
+  }),
+  "a seat's wrap left out": rotating((seat) => seat.wraps.splice(0)),
+  "a key that was not compared": endorsing((member) =>
+    Object.assign(member, { kid: STRANGER.kid, keys: publicOf(STRANGER) }),
+  ),
+  "a fingerprint that was not compared": endorsing((member) => Object.assign(member, { kid: STRANGER.kid })),
+  "keys that were not compared": endorsing((member) => Object.assign(member, { keys: publicOf(STRANGER) })),
+  "a member of another organisation": endorsing((member) =>
+    Object.assign(member, { organisation: `organisations/${ELSEWHERE}` }),
+  ),
+  "another organisation's member to appoint": (scene) => {
+    const liar = lying(scene, MemberService.method.lookUpKeys, () => undefined);
     const { admin } = new MemberClient(liar.connection, scene.admin);
-    return [() => admin.endorse(scene.pending.member, scene.pending.kid), liar, "EndorseMember"];
+    const role = {
+      participation: scene.elsewhere,
+      kid: scene.reader.kid,
+      capacity: Capacity.COUNSELLOR,
+      role: "x",
+    };
+    return [() => admin.appoint(role), liar, "AppointMember"];
+  },
+  "an invitation that another key accepted": (scene) => {
+    const liar = lying(scene, EnrolmentService.method.acceptInvitation, ({ member }) =>
+      Object.assign(member ?? {}, { kid: STRANGER.kid }),
+    );
+    const act = async () => acceptInvitation(liar.connection, await SecretKeys.generate(), scene.invitation);
+    return [act, liar];
   },
 };
 

@@ -18,7 +18,7 @@ from services.edge.config import EdgeSettings
 from services.kernel.clock import Clock, SystemClock, SystemIds
 from services.stack.processes import free_port
 from tests.support.browsing import STREAM, UNARY, Reply, Wire, enveloped
-from tests.support.personas import Answer, Doors, Persona, descriptor
+from tests.support.personas import ATTEMPTS, Answer, Doors, Persona, descriptor
 from tests.support.sector import World
 
 TERMS = "/meldbrug.disclosure.v1.TermsService/GetTerms"
@@ -27,6 +27,7 @@ ME = "/meldbrug.directory.v1.MemberService/GetMe"
 WATCH = "/meldbrug.coordination.v1.ReaderService/WatchInbox"
 WITHDRAW = "/meldbrug.disclosure.v1.ReporterService/WithdrawReport"
 SUBMIT = "/meldbrug.disclosure.v1.ReporterService/SubmitReport"
+UNAVAILABLE = 503
 DUTCH, ENGLISH = b"\x08\x01", b"\x08\x02"
 
 
@@ -102,6 +103,14 @@ class Knocker:
             wire.say("POST", method, self.headers(method, body, persona, **more), sent)
             return await wire.hear()
 
+    async def through_again(self, method: str, body: bytes, persona: Persona) -> Reply:
+        """The same, again while a peer was too busy to be asked, as a client does."""
+        for _ in range(ATTEMPTS):
+            reply = await self.through(method, body, persona)
+            if reply.status != UNAVAILABLE:
+                break
+        return reply
+
     async def straight(self, method: str, request: Message | bytes, persona: Persona) -> Answer:
         """The answer without it."""
         return await self.doors.knock(method, request, persona)
@@ -128,13 +137,13 @@ async def own_edge(
             **given,
         }
     )
-    door = build(settings, clock or SystemClock(), SystemIds(), **(built or {}))
-    serving = asyncio.create_task(door.serve())
+    process = build(settings, clock or SystemClock(), SystemIds(), **(built or {}))
+    serving = asyncio.create_task(process.serve())
     try:
         await until_open(port)
         yield address
     finally:
-        door.stop()
+        process.stop()
         await serving
 
 

@@ -53,8 +53,8 @@ async def differences(
     async def compared(method: str) -> tuple[str, object, object] | None:
         body = request_for(method, names, persona.keys).SerializeToString(deterministic=True)
         async with free:
-            straight = await knocker.straight(method, body, persona)
-            through = await knocker.through(method, body, persona)
+            straight = await knocker.doors.try_again(method, body, persona)
+            through = await knocker.through_again(method, body, persona)
         return None if same(method, straight, through) else (method, straight, through)
 
     found = await asyncio.gather(*(compared(method) for method in methods_))

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import pytest
 
 from meldbrug.client import ReporterClient, accept_invitation
+from meldbrug.common.v1.common_pb2 import PURPOSE_PROTECT_PEOPLE
 from meldbrug.crypto import SecretKeys, keys_from, new_entropy, to_words
 from tests.integration.typescript.peer import Peer, seeds
 from tests.support.actors import Actors
 from tests.support.sector import World
 
-LIES = 53
+LIES = 77
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ async def scene(world: World) -> Mapping[str, object]:
     await case.reporter.send("Graag gedaan.")
     await case.propose("noorderlicht", [actors.member("noorderlicht-contact")])
     await case.accepted()
+    await case.reader.reader.open(case.notice, PURPOSE_PROTECT_PEOPLE)
     hired, admin, keys = await actors.counsellor("duinroos"), actors.admin("kade9"), SecretKeys.generate()
     invited = await admin.admin.invite("Nachtchauffeur")
     pending = await accept_invitation(world.connection, keys, invited.code)
@@ -41,6 +43,7 @@ async def scene(world: World) -> Mapping[str, object]:
         "outsider": seeds(actors.admin("duinroos").keys),
         "hired": seeds(hired.client.keys),
         "admin": seeds(admin.keys),
+        "invitation": (await admin.admin.invite("Dagchauffeur")).code,
         "pending": {"member": pending.name, "kid": keys.kid},
     }
 
