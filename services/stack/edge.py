@@ -50,7 +50,7 @@ def settings(keys: Path, listen: str, services: Mapping[str, str]) -> dict[str, 
 def start(
     supervisor: Supervisor, folder: Folder, listen: str, services: Mapping[str, str], extra: Mapping[str, str]
 ) -> Child:
-    """Starts an edge and returns it once it answers.
+    """Starts an edge; `wait` waits until it answers.
 
     Args:
         supervisor: ends it with the stack.
@@ -61,12 +61,15 @@ def start(
     """
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MELDBRUG_")}
     env = {**outside, **settings(folder.keys, listen, services), **extra}
-    port = int(listen.rpartition(":")[2])
     command: list[str | Path] = [sys.executable, "-m", "services", "run", TARGET]
     log = folder.logs / f"{TARGET}.log"
-    child = supervisor.start(TARGET, command, log, env=env, folder=ROOT)
+    return supervisor.start(TARGET, command, log, env=env, folder=ROOT)
+
+
+def wait(child: Child, listen: str) -> None:
+    """Returns once an edge answers."""
+    port = int(listen.rpartition(":")[2])
     child.wait_until(lambda: answers(port, tls=True))
-    return child
 
 
 def on_the_network(port: int) -> list[str]:

@@ -86,10 +86,12 @@ class Stack:
             self.endpoints.write(self.backends.folder.path)
             for host in ports:
                 self._launch(host, {})
+            if self._edge_host:
+                self._launch_edge()
             for host in ports:
                 self._await(host)
             if self._edge_host:
-                self.start_edge()
+                self._await_edge()
             self._undo = undo.pop_all()
         return self
 
@@ -111,13 +113,23 @@ class Stack:
 
     def start_edge(self) -> None:
         """Starts the edge, on the same port when it did before, and waits until it answers."""
-        listen = f"{self._edge_host}:{self._edge_port}"
+        self._launch_edge()
+        self._await_edge()
+
+    def _launch_edge(self) -> None:
         env = {"MELDBRUG_EDGE_INSTALLATION": self.installation.installation, **self._edge_env}
         backends = self.backends
         self._children[edge.TARGET] = edge.start(
-            backends.supervisor, backends.folder, listen, self.addresses, env
+            backends.supervisor, backends.folder, self._edge_listen, self.addresses, env
         )
+
+    def _await_edge(self) -> None:
+        edge.wait(self._children[edge.TARGET], self._edge_listen)
         self._report(f"The edge answers on {self.endpoints.edge}")
+
+    @property
+    def _edge_listen(self) -> str:
+        return f"{self._edge_host}:{self._edge_port}"
 
     def stop(self, service: str) -> None:
         """Asks the process that hosts a service to end, and waits."""

@@ -99,11 +99,8 @@ def locked() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def test_every_package_is_pinned_by_its_hash_and_no_place_is_named():
     assert all(package["integrity"].startswith("sha512-") for _, package in locked())
-    assert "://" not in re.sub(
-        r'"(url|resolved)": "https://(registry\.npmjs\.org|github\.com|opencollective\.com|tidelift\.com|paulmillr\.com)[^"]*"',
-        "",
-        json.dumps(LOCK),
-    )
+    told = [{name: said for name, said in package.items() if name != "funding"} for _, package in locked()]
+    assert "://" not in json.dumps(told)
 
 
 def test_what_is_asked_for_is_one_version_exactly():
