@@ -21,7 +21,6 @@ class Authenticator:
         await session.send("WebAuthn.enable")
         options = {
             "protocol": "ctap2",
-            "ctap2Version": "ctap2_1",
             "transport": "internal",
             "hasResidentKey": True,
             "hasUserVerification": True,
