@@ -58,7 +58,8 @@ export function onShortcuts(
 }
 
 function isMeantOtherwise(event: KeyboardEvent): boolean {
-  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return true;
+  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey)
+    return true;
   const isTyping = event.target instanceof Element && event.target.closest(TYPED_IN) !== null;
   return isTyping || document.querySelector("dialog[open]") !== null;
 }

@@ -1,6 +1,6 @@
 // What is due, in the order of time, with how it stands now.
 
-import type { ClockKind, Clock } from "meldbrug/gen/coordination/v1/coordination_pb";
+import type { Clock, ClockKind } from "meldbrug/gen/coordination/v1/coordination_pb";
 import { dateOf } from "../app/moments";
 
 export type Standing = "met" | "metLate" | "late" | "due";
