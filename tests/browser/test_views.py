@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Locator, expect
 
-from meldbrug.common.v1.common_pb2 import DECLINE_REASON_NO_CAPACITY, PURPOSE_INFORM
+from meldbrug.common.v1.common_pb2 import DECLINE_REASON_CAPACITY, PURPOSE_INFORM
 from tests.browser.conftest import Visit
 from tests.browser.test_story import ACCOUNT, DESK, SUMMARY, comes_back, proposes, tells
 from tests.support.actors import Actors, Case, until
@@ -101,7 +101,7 @@ async def test_a_declined_notice_ends_its_track(world: World, visit: Visit) -> N
     case = await actors.report()
     await case.propose("noorderlicht", [actors.member(READER)])
     await case.offered()
-    await case.reader.reader.decline(case.notice, await case.terms(), DECLINE_REASON_NO_CAPACITY)
+    await case.reader.reader.decline(case.notice, await case.terms(), DECLINE_REASON_CAPACITY)
     await stands(case, 5)
     handler = await visit(**DESK)
     await handler.sign_in(HANDLER)
@@ -113,18 +113,22 @@ async def test_a_declined_notice_ends_its_track(world: World, visit: Visit) -> N
 
 
 async def test_what_is_late_is_said_in_words(world: World, visit: Visit) -> None:
-    case = await Actors(world).report()
+    """A report that came in long ago; what happens to it next has its clocks told anew."""
+    actors = Actors(world)
+    case = await actors.report()
     with world.sql() as sql:
         sql.execute(
             "UPDATE coordination.incidents SET create_time = now() - interval '30 days' WHERE name = %s",
             (case.incident,),
         )
+    await case.propose("noorderlicht", [actors.member(READER)])
+    await stands(case, 1)
     handler = await visit(**DESK)
     await handler.sign_in(HANDLER)
     await at_the_case(handler, case)
     drawn = await agree(handler, "timeline")
 
-    assert [line.split()[0] for line in drawn] == ["laten", "nu", "de"]
+    assert [line.split()[0] for line in drawn] == ["laten", "nu", "de"], drawn
     assert drawn[0].endswith("te laat")
     assert drawn[2].endswith("nog te doen")
     assert (await handler.page.locator(".timeline .late b").inner_text()).strip() == "!"
