@@ -4,7 +4,7 @@
  * `docs/sealing.md` documents every byte; `tests/vectors/` holds vectors that every language must pass.
  */
 
-export { type RandomBytes, randomBytes } from "./bytes.js";
+export { base64url, type RandomBytes, randomBytes } from "./bytes.js";
 export { canonical, type Field } from "./canonical.js";
 export type { Place, SignedBy, VerifiedAppointment, VerifiedMember } from "./chains.js";
 export * as chains from "./chains.js";

@@ -3,6 +3,7 @@
 import {
   CryptoError,
   DoesNotOpen,
+  KeyFileError,
   NotPermitted,
   NotReached,
   Refused,
@@ -12,6 +13,20 @@ import {
 } from "meldbrug";
 import type { Words } from "../words/nl";
 
+/** Why a passkey gave nothing. */
+export type PasskeyReason = "unable" | "refused";
+
+/** A passkey was not made, or opened nothing; `reason` says why. */
+export class PasskeyError extends Error {
+  readonly reason: PasskeyReason;
+
+  /** Keeps the reason. */
+  constructor(reason: PasskeyReason) {
+    super(`passkey: ${reason}`);
+    this.reason = reason;
+  }
+}
+
 /** Returns one sentence for a failure: what it means, and what helps. */
 export function problemOf(error: unknown, w: Words["problems"]): string {
   if (error instanceof NotPermitted) return w.notPermitted;
@@ -20,6 +35,8 @@ export function problemOf(error: unknown, w: Words["problems"]): string {
   if (error instanceof Unverified || error instanceof CryptoError) return w.doesNotVerify;
   if (error instanceof Unavailable || error instanceof NotReached) return w.comeBackLater;
   if (error instanceof Refused) return refusedBy(error, w);
+  if (error instanceof PasskeyError) return error.reason === "unable" ? w.passkeyUnable : w.passkeyRefused;
+  if (error instanceof KeyFileError) return error.reason === "passkey" ? w.passkeyWrong : w.keyChanged;
   return error instanceof TypeError ? w.comeBackLater : w.unexpected;
 }
 

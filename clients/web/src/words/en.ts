@@ -23,6 +23,12 @@ export const en: Words = {
     comeBackLater: "There was no answer. Nothing is broken. Try again in a few minutes.",
     wrongState: "That cannot be done now: things stand otherwise.",
     doesNotFit: "This does not fit; nothing was sent.",
+    passkeyUnable:
+      "With this browser, this device or this address a passkey cannot open your key. Your passphrase works as before. Was a passkey made after all? It opens nothing; you may delete it.",
+    passkeyRefused:
+      "Nothing was changed and nothing was opened. You stopped, you were not recognised, or the passkey is not on this device. Try again or use your passphrase.",
+    passkeyWrong: "That passkey does not fit this key. Use your passphrase.",
+    keyChanged: "The key on this device was changed in the meantime. Sign in again.",
     unexpected: "Something went wrong that we did not expect.",
   },
   people: { system: "a system, not a person" },
@@ -244,6 +250,8 @@ export const en: Words = {
   signIn: {
     title: "Sign in",
     lead: "Your key is on this device. Your passphrase opens it; the passphrase does not leave the device.",
+    leadPasskey: "Your key is on this device. Your passkey opens it, and your passphrase does too.",
+    byPasskey: "Sign in with a passkey",
     none: "There is no key on this device yet. Choose your key file.",
     bare: "This file has no passphrase. Choose one: without a passphrase this device keeps no key.",
     newPassphrase: "New passphrase",
@@ -263,6 +271,7 @@ export const en: Words = {
     inbox: "Received",
     members: "People",
     productions: "Productions",
+    device: "This device",
     signOut: "Sign out",
   },
   cases: {
@@ -355,6 +364,35 @@ export const en: Words = {
     system: "This is a system, not a person",
     inviteNow: "Invite",
     code: "Pass this code on, not through this site. It is shown once.",
+  },
+  device: {
+    title: "This device",
+    lead: "Your key is sealed on this device. Your passphrase opens it.",
+    fingerprint: "Fingerprint of your key",
+    file: "Key file",
+    fileText:
+      "Keep a copy in a place that only you can reach, in case you lose this device. Whoever has the file and your passphrase can read all that you can read.",
+    download: "Download the key file",
+    passkey: "Passkey",
+    passkeyText:
+      "With a passkey you sign in the way you unlock this device: with your finger, your face or a code. Your passphrase goes on working. Your device may ask for your consent twice.",
+    synchronised:
+      "Does your device keep passkeys in an account, for example of its maker? Whoever gets into that account and has this device or your key file then opens your key too.",
+    addPasskey: "Add a passkey",
+    adding: "Follow what your device asks",
+    added: "The passkey was added.",
+    hasPasskey:
+      "A passkey opens your key too. Is it on another device? Take it away here and add one of this device.",
+    removePasskey: "Take the passkey away",
+    removePasskeyText:
+      "It then opens nothing on this device any more. It still opens a key file that you kept before. The passkey itself you delete in the settings of your device.",
+    removePasskeyNow: "Take away now",
+    removed: "The passkey was taken away.",
+    remove: "Take the key off this device",
+    removeText:
+      "After that nobody can sign in here without your key file. Without a copy you cannot get in again: you are invited anew, and reports that are running now do not come along.",
+    sure: "I have a copy, or I no longer need this key",
+    removeNow: "Take off this device",
   },
   productions: {
     title: "Productions",

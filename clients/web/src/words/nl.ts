@@ -24,6 +24,12 @@ export const nl = {
     comeBackLater: "Er kwam geen antwoord. Er is niets kapot. Probeer het over een paar minuten opnieuw.",
     wrongState: "Dat kan nu niet: het staat er anders voor.",
     doesNotFit: "Dit past niet; er is niets verstuurd.",
+    passkeyUnable:
+      "Met deze browser, dit toestel of dit adres kan een passkey je sleutel niet openen. Je wachtzin werkt gewoon. Werd er toch een passkey gemaakt? Die opent niets; je mag hem verwijderen.",
+    passkeyRefused:
+      "Er is niets veranderd en niets geopend. Je stopte, je werd niet herkend, of de passkey staat niet op dit toestel. Probeer het nog eens of gebruik je wachtzin.",
+    passkeyWrong: "Die passkey past niet op deze sleutel. Gebruik je wachtzin.",
+    keyChanged: "De sleutel op dit toestel is intussen veranderd. Meld je opnieuw aan.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
   people: { system: "systeem, geen mens" },
@@ -247,6 +253,8 @@ export const nl = {
   signIn: {
     title: "Aanmelden",
     lead: "Je sleutel staat op dit toestel. Met je wachtzin gaat hij open; de wachtzin verlaat het toestel niet.",
+    leadPasskey: "Je sleutel staat op dit toestel. Je passkey opent hem, en je wachtzin ook.",
+    byPasskey: "Aanmelden met passkey",
     none: "Op dit toestel staat nog geen sleutel. Kies je sleutelbestand.",
     bare: "Dit bestand heeft geen wachtzin. Kies er een: zonder wachtzin bewaart dit toestel geen sleutel.",
     newPassphrase: "Nieuwe wachtzin",
@@ -266,6 +274,7 @@ export const nl = {
     inbox: "Ontvangen",
     members: "Mensen",
     productions: "Producties",
+    device: "Dit toestel",
     signOut: "Afmelden",
   },
   cases: {
@@ -359,6 +368,35 @@ export const nl = {
     system: "Dit is een systeem, geen mens",
     inviteNow: "Uitnodigen",
     code: "Geef deze code door, niet via deze site. Hij wordt één keer getoond.",
+  },
+  device: {
+    title: "Dit toestel",
+    lead: "Je sleutel staat versleuteld op dit toestel. Je wachtzin opent hem.",
+    fingerprint: "Kenmerk van je sleutel",
+    file: "Sleutelbestand",
+    fileText:
+      "Bewaar een kopie op een plek waar alleen jij bij kunt, voor als je dit toestel kwijtraakt. Wie het bestand én je wachtzin heeft, kan alles lezen wat jij kunt lezen.",
+    download: "Sleutelbestand downloaden",
+    passkey: "Passkey",
+    passkeyText:
+      "Met een passkey meld je je aan zoals je dit toestel ontgrendelt: met je vinger, je gezicht of een code. Je wachtzin blijft ook werken. Je toestel kan twee keer om toestemming vragen.",
+    synchronised:
+      "Bewaart je toestel passkeys in een account, bijvoorbeeld van de fabrikant? Wie in dat account kan én bij dit toestel of je sleutelbestand, opent dan ook je sleutel.",
+    addPasskey: "Passkey toevoegen",
+    adding: "Volg wat je toestel vraagt",
+    added: "De passkey is toegevoegd.",
+    hasPasskey:
+      "Je sleutel gaat ook open met een passkey. Staat die op een ander toestel? Haal hem hier weg en voeg er een van dit toestel toe.",
+    removePasskey: "Passkey weghalen",
+    removePasskeyText:
+      "Hij opent dan niets meer op dit toestel. Een sleutelbestand dat je eerder bewaarde, opent hij nog wel. De passkey zelf verwijder je in de instellingen van je toestel.",
+    removePasskeyNow: "Nu weghalen",
+    removed: "De passkey is weggehaald.",
+    remove: "Sleutel van dit toestel halen",
+    removeText:
+      "Daarna kan niemand zich hier aanmelden zonder je sleutelbestand. Heb je geen kopie, dan kom je er niet meer in: je wordt opnieuw uitgenodigd, en meldingen die nu lopen gaan niet mee.",
+    sure: "Ik heb een kopie, of ik heb deze sleutel niet meer nodig",
+    removeNow: "Van dit toestel halen",
   },
   productions: {
     title: "Producties",
