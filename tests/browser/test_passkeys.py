@@ -30,6 +30,17 @@ MAKES_ANOTHER = """async () => {
   return btoa(String.fromCharCode(...new Uint8Array(made.rawId)));
 }"""
 
+# Writes down what the page asks for, and asks for it.
+LISTENS = """for (const name of ["create", "get"]) {
+  const ask = navigator.credentials[name].bind(navigator.credentials);
+  navigator.credentials[name] = (options) => {
+    const { rp, rpId, authenticatorSelection, userVerification } = options.publicKey;
+    window.asked = [rp?.id ?? rpId, authenticatorSelection?.userVerification ?? userVerification,
+      authenticatorSelection?.residentKey ?? "as it is"];
+    return ask(options);
+  };
+}"""
+
 
 async def kept(visitor: Visitor) -> dict[str, Any]:
     """The key file as the device keeps it."""
@@ -115,11 +126,25 @@ async def test_an_authenticator_that_does_not_verify_its_user_leaves_it_locked(v
     await visitor.page.locator(".seat").wait_for()
     await comes_back(visitor)
 
-    # Chromium's authenticator refuses everything once it did not recognise its user: this comes last.
+    # Comes last: after this Chromium's authenticator refused its recognised user too, when that was tried.
     await authenticator.recognises(its_user=False)
     await stays_locked(visitor, REFUSED)
     assert len(await authenticator.passkeys()) == 1
     await enters(visitor)
+
+
+async def test_verification_is_asked_for_by_the_app_itself(visit: Visit) -> None:
+    """Chromium verifies for PRF whatever a page asks; other browsers may not."""
+    visitor = await visit()
+    await visitor.page.add_init_script(LISTENS)
+    await Authenticator.of(visitor.page)
+    await adds(visitor)
+    assert await visitor.page.evaluate("() => window.asked") == ["localhost", "required", "required"]
+    await comes_back(visitor)
+    await visitor.press(BY_PASSKEY)
+    await visitor.page.locator(".seat").wait_for()
+
+    assert await visitor.page.evaluate("() => window.asked") == ["localhost", "required", "as it is"]
 
 
 async def test_no_passkey_is_added_for_whom_the_authenticator_does_not_recognise(visit: Visit) -> None:
