@@ -394,8 +394,8 @@ export const en: Words = {
   },
   matrix: {
     reader: "Who",
-    sees: "sees this",
-    seesNot: "does not see this",
+    sees: "yes",
+    seesNot: "no",
     purposes: (purposes) => `Only ${purposes}.`,
   },
   keys: {

@@ -398,8 +398,8 @@ export const nl = {
   },
   matrix: {
     reader: "Wie",
-    sees: "ziet dit",
-    seesNot: "ziet dit niet",
+    sees: "ja",
+    seesNot: "nee",
     purposes: (purposes: string) => `Alleen ${purposes}.`,
   },
   keys: {
