@@ -233,7 +233,7 @@ async def test_keys_do_not_act_while_somebody_types(world: World, visit: Visit) 
         assert await page.locator(field).input_value() == "g c g i ?"
     await expect(page.get_by_role("dialog")).to_be_hidden()
 
-    assert "/work/case/" in page.url
+    assert "work/case/" in page.url
 
 
 async def test_the_keys_of_the_desk_go_places_and_are_remembered_as_off(world: World, visit: Visit) -> None:
@@ -251,7 +251,7 @@ async def test_the_keys_of_the_desk_go_places_and_are_remembered_as_off(world: W
     await page.keyboard.type("gi?")
 
     await expect(page.get_by_role("dialog")).to_be_hidden()
-    assert page.url.endswith("/work/cases")
+    assert page.url.endswith("work/cases")
     assert await page.evaluate("() => localStorage.getItem('shortcuts')") == "off"
 
 
