@@ -19,16 +19,7 @@ CANARY = "zeldzaamheidsbewijs"
 async def writes(visitor: Visitor, code: str) -> None:
     """Comes as far as the text, and waits until the draft is kept."""
     page = visitor.page
-    await visitor.go(f"start?c={code}")
-    await visitor.press("Zoeken")
-    await page.get_by_role("radio").first.check()
-    await visitor.press("Verder")
-    await page.locator(".receipt li").first.wait_for()
-    receipt = await page.locator(".receipt li").all_inner_texts()
-    await visitor.press("Ik heb ze bewaard")
-    for place in (3, 8):
-        await page.locator(f"#word-{place}").fill(receipt[place])
-    await visitor.press("Nakijken")
+    await visitor.comes_to_write(code)
     await page.locator("#account").fill(f"Dit is een {CANARY}.")
     await page.wait_for_function("() => localStorage.getItem('draft') !== null")
 

@@ -125,16 +125,7 @@ async def test_what_was_told_in_the_browser_is_read_by_the_python_client(world: 
 async def test_a_draft_survives_a_dropped_tab_under_the_receipt_only(world: World, visit: Visit) -> None:
     reporter = await visit()
     page = reporter.page
-    await reporter.go(f"start?c={world.sector.code('veerpont')}")
-    await reporter.press("Zoeken")
-    await page.get_by_role("radio").first.check()
-    await reporter.press("Verder")
-    await page.locator(".receipt li").first.wait_for()
-    receipt = await page.locator(".receipt li").all_inner_texts()
-    await reporter.press("Ik heb ze bewaard")
-    for place in (3, 8):
-        await page.locator(f"#word-{place}").fill(receipt[place])
-    await reporter.press("Nakijken")
+    receipt = await reporter.comes_to_write(world.sector.code("veerpont"))
     await page.locator("#account").fill(ACCOUNT)
     await reporter.press("Verder")
     await page.wait_for_function("() => localStorage.getItem('draft') !== null")

@@ -17,11 +17,10 @@ from meldbrug.client import MemberClient, ReporterClient, new_id, new_request_id
 from meldbrug.client.sealing import seal
 from meldbrug.common.v1.common_pb2 import LANGUAGE_NL, NOTICE_STATE_CONSENT_PENDING, NOTICE_STATE_WITHDRAWN
 from meldbrug.coordination.v1.coordination_service_pb2 import GetNoticeRequest
-from meldbrug.crypto import SecretKeys
 from meldbrug.disclosure.v1.disclosure_service_pb2 import SubmitReportRequest
 from tests.support.actors import TEXTS, Actors, Case, stub_of, until
 from tests.support.personas import Answer, Doors, Persona, methods
-from tests.support.requests import request_for
+from tests.support.requests import absent, request_for
 from tests.support.sector import World
 
 FLOOR_S = 0.25
@@ -44,30 +43,6 @@ class Door:
         """What is asked there; a statement of another installation would be refused for that."""
         names = {**self.names, "installation": installation}
         return self.sent or request_for(method, names, self.persona.keys)
-
-
-def absent() -> dict[str, str]:
-    """Names of things that are not there."""
-    incident = f"incidents/{new_id()}"
-    section = f"{incident}/sections/{new_id()}"
-    kid = SecretKeys.generate().kid
-    return {
-        "incident": incident,
-        "notice": f"{incident}/notices/{new_id()}",
-        "section": section,
-        "sections": section,
-        "production": f"productions/{new_id()}",
-        "participation": f"participations/{new_id()}",
-        "recipient": f"participations/{new_id()}",
-        "organisation": f"organisations/{new_id()}",
-        "member": f"members/{new_id()}",
-        "appointment": f"appointments/{new_id()}",
-        "subject": f"persons/{new_id()}",
-        "code": new_id(),
-        "kids": kid,
-        "reader_kids": kid,
-        "new_kid": kid,
-    }
 
 
 def of(case: Case, section: str) -> dict[str, str]:

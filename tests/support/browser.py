@@ -67,6 +67,21 @@ class Visitor:
         """Waits until somebody can read it."""
         await self.page.get_by_text(text).first.wait_for()
 
+    async def comes_to_write(self, code: str) -> list[str]:
+        """Goes through the steps of telling up to the text, in Dutch; returns the receipt."""
+        page = self.page
+        await self.go(f"start?c={code}")
+        await self.press("Zoeken")
+        await page.get_by_role("radio").first.check()
+        await self.press("Verder")
+        await page.locator(".receipt li").first.wait_for()
+        receipt = await page.locator(".receipt li").all_inner_texts()
+        await self.press("Ik heb ze bewaard")
+        for place in (3, 8):
+            await page.locator(f"#word-{place}").fill(receipt[place])
+        await self.press("Nakijken")
+        return receipt
+
     async def has_no_barrier(self) -> None:
         """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice)."""
         await self.page.evaluate(_axe())

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from meldbrug.client import new_id
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.crypto import SecretKeys, digest_of, statements
 from meldbrug.crypto.statements import StatementKind
@@ -85,6 +86,30 @@ def _rewrap(names: Mapping[str, str], keys: SecretKeys, wrap: bytes) -> common.S
         sequence=1,
     )
     return statements.sign(StatementKind.REWRAP, rewrap, keys)
+
+
+def absent() -> dict[str, str]:
+    """Names of things that are not there."""
+    incident = f"incidents/{new_id()}"
+    section = f"{incident}/sections/{new_id()}"
+    kid = SecretKeys.generate().kid
+    return {
+        "incident": incident,
+        "notice": f"{incident}/notices/{new_id()}",
+        "section": section,
+        "sections": section,
+        "production": f"productions/{new_id()}",
+        "participation": f"participations/{new_id()}",
+        "recipient": f"participations/{new_id()}",
+        "organisation": f"organisations/{new_id()}",
+        "member": f"members/{new_id()}",
+        "appointment": f"appointments/{new_id()}",
+        "subject": f"persons/{new_id()}",
+        "code": new_id(),
+        "kids": kid,
+        "reader_kids": kid,
+        "new_kid": kid,
+    }
 
 
 def fill(message: Message, one: FieldDescriptor, names: Mapping[str, str]) -> None:

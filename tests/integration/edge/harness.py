@@ -11,12 +11,12 @@ from typing import Any, Self
 from google.protobuf.message import Message
 from google.rpc import status_pb2
 
-from meldbrug.client import new_id
 from meldbrug.crypto import SecretKeys
 from services.edge.app import build
 from services.edge.config import EdgeSettings
 from services.kernel.clock import Clock, SystemClock, SystemIds
 from services.stack.processes import free_port
+from tests.support import requests
 from tests.support.browsing import STREAM, UNARY, Reply, Wire, enveloped
 from tests.support.personas import ATTEMPTS, Answer, Doors, Persona, descriptor
 from tests.support.sector import World
@@ -42,27 +42,8 @@ def stranger() -> Persona:
 
 
 def absent() -> dict[str, str]:
-    """Names of things that are not there."""
-    incident = f"incidents/{new_id()}"
-    kid = SecretKeys.generate().kid
-    return {
-        "installation": kid,
-        "incident": incident,
-        "notice": f"{incident}/notices/{new_id()}",
-        "section": f"{incident}/sections/{new_id()}",
-        "sections": f"{incident}/sections/{new_id()}",
-        "production": f"productions/{new_id()}",
-        "participation": f"participations/{new_id()}",
-        "recipient": f"participations/{new_id()}",
-        "organisation": f"organisations/{new_id()}",
-        "member": f"members/{new_id()}",
-        "appointment": f"appointments/{new_id()}",
-        "subject": f"persons/{new_id()}",
-        "code": new_id(),
-        "kids": kid,
-        "reader_kids": kid,
-        "new_kid": kid,
-    }
+    """Names of things that are not there, at an installation that is not there either."""
+    return {"installation": SecretKeys.generate().kid, **requests.absent()}
 
 
 def told(answer: Answer) -> status_pb2.Status:

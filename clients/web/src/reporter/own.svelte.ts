@@ -1,6 +1,7 @@
 // A reporter who came back with the twelve words: what is theirs, in memory only.
 
 import {
+  all,
   Consents,
   keysFrom,
   NotPermitted,
@@ -9,10 +10,11 @@ import {
   type Seen,
   type Text,
 } from "meldbrug";
-import { type IncidentState, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
+import { type IncidentState, Kind } from "meldbrug/gen/common/v1/common_pb";
 import type { Status } from "meldbrug/gen/coordination/v1/coordination_pb";
 import type { ConsentRequest } from "meldbrug/gen/disclosure/v1/disclosure_pb";
 import { connected } from "../app/installation";
+import { numberOf } from "../app/languages";
 import { route } from "../app/route.svelte";
 
 /** A request with what it is shown by. */
@@ -79,17 +81,6 @@ export class Own {
 
   /** Shows a request exactly as its readers would see it. */
   preview(notice: string): Promise<Preview> {
-    return this.consents.preview(notice, route.language === "nl" ? Language.NL : Language.EN);
+    return this.consents.preview(notice, numberOf(route.language));
   }
-
-  async send(text: string): Promise<void> {
-    await this.client.send(text);
-    await this.look();
-  }
-}
-
-async function all<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
-  const found: Item[] = [];
-  for await (const item of items) found.push(item);
-  return found;
 }

@@ -9,8 +9,9 @@ import {
   ReporterClient,
   toWords,
 } from "meldbrug";
-import { Category, Kind, Language } from "meldbrug/gen/common/v1/common_pb";
+import { Category, Kind } from "meldbrug/gen/common/v1/common_pb";
 import { connected } from "../app/installation";
+import { numberOf } from "../app/languages";
 import type { Language as Shown } from "../app/route.svelte";
 import {
   type Choice,
@@ -144,7 +145,7 @@ export class Report {
       intake: this.readers,
       production: this.#circle?.production ?? "",
       categories: this.categories,
-      language: language === "nl" ? Language.NL : Language.EN,
+      language: numberOf(language),
       excludedSubjects: this.excluded,
       excludedOrganisations: this.excludedOrganisations,
     });
