@@ -91,6 +91,7 @@ class Twins:
 
     async def same_stream(self, pair: Sequence[Stream]) -> None:
         """Fails unless both streams told the same, and neither beat before its time."""
+        await asyncio.gather(*(stream.beaten() for stream in pair))
         told = [stream.shape(side.labels) for stream, side in zip(pair, self.sides, strict=True)]
         assert told[0] == told[1], first_difference(*told)
         assert not [stream.early() for stream in pair if stream.early()]

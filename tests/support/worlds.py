@@ -239,7 +239,7 @@ class Stream:
         request = request_for(WATCH, who.names)
         body = request.SerializeToString(deterministic=True)
         self._answer = GetMessageClass(descriptor(WATCH).output_type)
-        self._began = time.monotonic()
+        self._began, self._first = time.monotonic(), asyncio.Event()
         self._call = doors.channel(WATCH).unary_stream(WATCH)(
             body, metadata=doors.metadata(WATCH, body, who.persona), timeout=60.0
         )
@@ -252,6 +252,11 @@ class Stream:
                 self.events.append(message)
             else:
                 self.beats.append((time.monotonic() - self._began, len(body)))
+                self._first.set()
+
+    async def beaten(self) -> None:
+        """Waits for the first beat, so that two streams can be compared; a time-out where none comes."""
+        await asyncio.wait_for(self._first.wait(), 10 * self._heartbeat_s)
 
     async def close(self) -> None:
         """Stops listening."""
