@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import secrets
 import signal
@@ -178,7 +179,15 @@ def free_port(preferred: int | None = None) -> int:
     raise StackError("There is no free port on 127.0.0.1.")
 
 
-_reserved: dict[int, int] = {}
+_reserved: set[int] = set()
+
+
+@functools.cache
+def _places() -> int:
+    """A file that all stacks of a user share: whose byte is locked, theirs is the port of that number."""
+    return os.open(
+        Path(tempfile.gettempdir()) / f"meldbrug-ports-{os.getuid()}", os.O_RDWR | os.O_CREAT, 0o600
+    )
 
 
 def _reserve(port: int) -> bool:
@@ -186,15 +195,10 @@ def _reserve(port: int) -> bool:
     if port in _reserved:
         return True
     try:
-        lock = os.open(Path(tempfile.gettempdir()) / f"meldbrug-port-{port}", os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.lockf(_places(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return False
-    _reserved[port] = lock
+    _reserved.add(port)
     return True
 
 
