@@ -13,8 +13,8 @@ APP_SOURCES := $(shell find clients/web clients/typescript -type f -not -path '*
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 # What a command is given besides; for example `make test ARGS=tests/unit`, or `make run ARGS=--lan`.
 ARGS ?=
-# Processes that share the tests between them.
-WORKERS ?= 2
+# Processes that share the tests between them: one more than cores, because some of them wait.
+WORKERS ?= 3
 # How long `make test-deep` and `make mutants` go on.
 MINUTES ?= 10
 

@@ -110,7 +110,6 @@ def asking(method: str, who: Observer, names: Mapping[str, str]) -> Ask:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("switched_stack", [False], indirect=True, ids=["apart"])
 @pytest.mark.campaign("timing", unit="pairs", floor=500, target=200_000, short_s=150)
 async def test_nobody_can_tell_by_the_clock(world: World, campaign: Campaign) -> None:
     """What twins read, and doors that are closed and doors that are not there, timed in pairs (T12, I7)."""

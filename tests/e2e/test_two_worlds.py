@@ -132,7 +132,6 @@ def same_shape(views: Sequence[View], sides: Sequence[Side]) -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("switched_stack", [False], indirect=True, ids=["apart"])
 @pytest.mark.campaign("two_worlds", unit="pairs", floor=30, target=3000, short_s=400)
 async def test_who_may_not_know_sees_the_same_with_a_secret_and_without(
     world: World, campaign: Campaign

@@ -8,12 +8,15 @@ import contextlib
 import functools
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from services.stack import Backends
 from services.stack.folder import throw_away
@@ -22,6 +25,8 @@ from services.stack.stack import Stack
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / ".stack"
 TOOLS = STACK / "tools"
+MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of this user's own is made in it)
+PLENTY_BYTES = 8 * 2**30
 NUMBERS = itertools.count(1)
 RUNNING: list[Stack] = []
 AT_EXIT = contextlib.ExitStack()
@@ -31,8 +36,20 @@ atexit.register(AT_EXIT.close)
 @contextmanager
 def throw_away_folder() -> Iterator[Path]:
     """Yields a fresh folder for a stack and removes it afterwards."""
-    with throw_away(STACK, "test") as folder:
+    with throw_away(_home(), "test") as folder:
         yield folder
+
+
+@functools.cache
+def _home() -> Path:
+    """Where throw-away stacks live: in memory where that is plenty, for a database copies and syncs files.
+
+    What is killed here are processes, which leave memory as they leave a disk.
+    """
+    if not os.access(MEMORY, os.W_OK):
+        return STACK
+    free = min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available)
+    return MEMORY / f"meldbrug-{os.getuid()}" if free > PLENTY_BYTES else STACK
 
 
 @contextmanager
