@@ -38,8 +38,9 @@ def built() -> None:
         assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.usefixtures("built")
 def test_its_own_tests_pass():
-    done = run_npm("test", folder=PACKAGE)
+    done = run_npm("run", "test:built", folder=PACKAGE)
 
     assert done.returncode == 0, done.stdout[-8000:]
     assert re.search(r"tests \d{3}", done.stdout)
