@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Self
@@ -39,7 +39,6 @@ from meldbrug.common.v1.common_pb2 import (
     PURPOSE_PROTECT_PEOPLE,
     Language,
 )
-from meldbrug.coordination.v1.coordination_pb2 import Stub
 from meldbrug.crypto import keys_from
 
 TITLE = "veerpont"
@@ -165,21 +164,26 @@ def part_of(preview: Preview) -> Yes:
 
 
 async def cases_of(member: MemberClient) -> list[str]:
-    """Returns the incidents on a member's list, once there are any.
+    """Returns the incidents on a member's list."""
+    return [case.name async for case in member.handler.cases()]
+
+
+async def inbox_of(member: MemberClient) -> list[str]:
+    """Returns the notices in a member's inbox."""
+    return [stub.name async for stub in member.reader.inbox()]
+
+
+async def looked_for(look: Callable[[], Awaitable[list[str]]], name: str) -> list[str]:
+    """Returns the list that somebody looks at, once a name is on it.
 
     Raises:
-        StoryBroken: none came in time.
+        StoryBroken: it did not come in time.
     """
     for _ in range(LOOKS):
-        if cases := [case.name async for case in member.handler.cases()]:
-            return cases
+        if name in (found := await look()):
+            return found
         await asyncio.sleep(PATIENCE_S / LOOKS)
-    raise StoryBroken("no case arrived")
-
-
-async def inbox_of(member: MemberClient) -> list[Stub]:
-    """Returns what is in a member's inbox."""
-    return [stub async for stub in member.reader.inbox()]
+    raise StoryBroken(f"{name} did not arrive")
 
 
 async def is_refused(member: MemberClient, notice: str) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from demo import texts
-from demo.cast import PATIENCE_S, Cast, cases_of, inbox_of, is_refused, part_of
+from demo.cast import PATIENCE_S, Cast, cases_of, inbox_of, is_refused, looked_for, part_of
 from demo.narration import (
     Narrator,
     StoryBroken,
@@ -116,7 +116,7 @@ class Story:
     async def _talk(self) -> None:
         self._say.chapter(2, "The counsellor answers")
         handler = self._cast.counsellor.handler
-        cases = await cases_of(self._cast.counsellor)
+        cases = await looked_for(lambda: cases_of(self._cast.counsellor), self.told.incident)
         self._say.expect("The counsellor's list holds one case.", holds=cases == [self.told.incident])
         await handler.acknowledge(self.told.incident)
         opened = await handler.read(self.told.incident)
@@ -253,7 +253,7 @@ class Story:
         )
         self._say.shows("The bystander", " ".join(to_words(entropy, "en")), note="a receipt, in English")
         point = await self._cast.member("vuurtoren-admin")
-        cases = await cases_of(point)
+        cases = await looked_for(lambda: cases_of(point), report.name)
         self._say.expect(
             "The independent point has the case; nobody else does.", holds=cases == [report.name]
         )
