@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from demo.narration import StoryBroken
@@ -22,6 +22,7 @@ from meldbrug.client import (
     Proposal,
     PublicClient,
     ReporterClient,
+    ServerClock,
     Yes,
 )
 from meldbrug.common.v1.common_pb2 import (
@@ -66,6 +67,8 @@ class Cast:
         self._addresses, self._installation = addresses, installation
         self.sector, self.texts, self._entropy = sector, texts, entropy
         self._connections = AsyncExitStack()
+        # All of them play on one machine.
+        self._clock = ServerClock()
 
     async def __aenter__(self) -> Self:
         """Opens everybody's connection."""
@@ -83,7 +86,8 @@ class Cast:
 
     async def connection(self) -> Connection:
         """Returns a connection of one actor's own."""
-        return await self._connections.enter_async_context(Connection(self._addresses, self._installation))
+        connection = Connection(self._addresses, self._installation, clock=self._clock)
+        return await self._connections.enter_async_context(connection)
 
     async def member(self, role: str) -> MemberClient:
         """Returns a role of the sector, on a device of its own."""
@@ -133,7 +137,7 @@ class Cast:
             readers=circle.safety_contacts(recipient),
             texts={KIND_SUMMARY: self.texts.summary, KIND_MEASURES: self.texts.measures},
             purposes=[PURPOSE_PROTECT_PEOPLE, PURPOSE_COORDINATE_FOLLOW_UP],
-            valid_until=until(),
+            valid_until=self._until(),
             ground=GROUND_REPORTER_CONSENT,
             necessity=self.texts.necessity,
         )
@@ -145,15 +149,13 @@ class Cast:
             readers=circle.safety_contacts(recipient),
             texts={KIND_SUMMARY: self.texts.summary},
             purposes=[PURPOSE_INFORM],
-            valid_until=until(),
+            valid_until=self._until(),
             ground=GROUND_REPORTER_CONSENT,
             necessity=self.texts.necessity_facility,
         )
 
-
-def until() -> datetime:
-    """Returns until when the notices may be read."""
-    return datetime.now(UTC).replace(microsecond=0) + PERIOD
+    def _until(self) -> datetime:
+        return self._clock.now().replace(microsecond=0) + PERIOD
 
 
 def part_of(preview: Preview) -> Yes:

@@ -103,13 +103,21 @@ async def begin(
     """
     entropy = new_entropy()
     async with Cast(addresses, installation, sector, written, entropy) as cast:
-        draft = cast.draft(await cast.circle(), language)
-        incident = (await cast.reporter.report(draft)).name
-        await looked_for(lambda: cases_of(cast.counsellor), incident)
-        await cast.counsellor.handler.acknowledge(incident)
-        await cast.talk(incident)
-        offered, asked = await cast.propose(incident)
+        incident, offered, asked = await told(cast, language)
         await cast.consents.give(await cast.consents.preview(offered, language))
         await looked_for(lambda: inbox_of(cast.broadcaster), offered)
-    receipt = " ".join(to_words(entropy, "nl" if language == LANGUAGE_NL else "en"))
-    return Begun(receipt, datetime.now(UTC).isoformat(), incident, offered, asked)
+    return Begun(receipt_of(entropy, language), datetime.now(UTC).isoformat(), incident, offered, asked)
+
+
+async def told(cast: Cast, language: Language.ValueType) -> tuple[str, str, str]:
+    """Tells a report, up to the two notices that the reporter is asked about; returns all three names."""
+    incident = (await cast.reporter.report(cast.draft(await cast.circle(), language))).name
+    await looked_for(lambda: cases_of(cast.counsellor), incident)
+    await cast.counsellor.handler.acknowledge(incident)
+    await cast.talk(incident)
+    return incident, *await cast.propose(incident)
+
+
+def receipt_of(entropy: bytes, language: Language.ValueType) -> str:
+    """Returns the twelve words of a receipt."""
+    return " ".join(to_words(entropy, "nl" if language == LANGUAGE_NL else "en"))
