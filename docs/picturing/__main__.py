@@ -1,8 +1,8 @@
 """Makes the pictures of the app: `make pictures`.
 
 A throw-away stack with the demo's sector and reports, walked through in both languages on a phone and at a
-desk. Keys and what is random in the browser come from fixed seeds, and what is shown of time begins at a fixed
-moment; codes that the services make are new each time, so a second run gives files that are nearly the same.
+desk. Keys and what is random in the browser come from fixed seeds, and what is shown of time begins at a
+fixed moment; codes that the services make are new each time, so a second run gives nearly the same files.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import hashlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from playwright.async_api import Browser, ViewportSize, async_playwright
 
@@ -30,6 +30,7 @@ from docs.picturing.walks import Told
 from meldbrug.client import Connection, PublicClient, save_keys
 from meldbrug.common.v1.common_pb2 import LANGUAGE_EN, LANGUAGE_NL
 from meldbrug.crypto import SecretKeys
+from services.bootstrap.secrets import key_pair
 from services.stack import edge
 from services.stack.stack import Stack
 from tests.support.browser import CALM, Visitor, chromium_path
@@ -53,12 +54,17 @@ SEEDED = """(seed => {
     return into;
   };
 })"""
-# Only what is shown: all clocks are right, for whatever is signed.
+# Only what is shown: all clocks are right, for whatever is signed. A day that ends, ends at midnight still.
 MOVED = """(off => {
+  const days = Math.round(off / 86_400_000);
+  const moved = (when) => {
+    if (when.getHours() + when.getMinutes() + when.getSeconds() > 0) return new Date(+when + off);
+    return new Date(when.getFullYear(), when.getMonth(), when.getDate() + days);
+  };
   for (const name of ["toLocaleString", "toLocaleDateString"]) {
     const told = Date.prototype[name];
     Date.prototype[name] = function (...given) {
-      return told.apply(new Date(+this + off), given);
+      return told.apply(moved(this), given);
     };
   }
 })"""
@@ -85,14 +91,15 @@ async def main() -> int:
 
 @asynccontextmanager
 async def settled(stack: Stack) -> AsyncIterator[World]:
-    """Yields the sector with keys that are the same each time, settled some weeks before."""
+    """Yields the sector, with keys that are the same each time."""
     folder = stack.backends.folder.path
     sector = Sector(folder)
     for role in ROLES:
         save_keys(sector.key_file(role.key), seeded_keys(role.key), None)
     async with Connection(stack.endpoints.services, stack.endpoints.installation) as connection:
-        world = World(stack, sector, connection, Story(), Recording())
-        yield replace(world, sector=await settle(connection, world.root, folder, print))
+        root = key_pair(Path(stack.endpoints.secretariat_key_path))
+        sector = await settle(connection, root, folder, print)
+        yield World(stack, sector, connection, Story(), Recording())
 
 
 def seeded_keys(name: str) -> SecretKeys:

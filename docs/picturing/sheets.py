@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageColor
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,24 @@ LANGUAGES = ("nl", "en")
 SCHEMES = ("light", "dark")
 SIZES = {"phone": (390, 844), "desk": (1200, 800)}
 """Width and height of a screen in CSS pixels."""
-SCALE = 0.6
+SCALE = 0.5
 GAP = 12
 BEHIND = (128, 128, 128)
-COLOURS = 48
+STYLES = Path(__file__).resolve().parents[2] / "clients" / "web" / "src" / "styles" / "app.css"
+ON = (
+    ("ink", "paper"),
+    ("ink", "card"),
+    ("soft", "paper"),
+    ("soft", "card"),
+    ("accent", "paper"),
+    ("accent", "card"),
+    ("bad", "paper"),
+    ("on-accent", "accent"),
+    ("on-leave", "leave"),
+)
+"""Colours of the app that letters have, each with what they stand on: their edges are in between."""
+BETWEEN = (1 / 3, 2 / 3)
+Colour = tuple[int, int, int]
 VARIANTS = tuple(
     Variant(language, size, scheme) for language, size, scheme in product(LANGUAGES, reversed(SIZES), SCHEMES)
 )
@@ -64,9 +79,27 @@ def sheet(shots: Mapping[Variant, bytes]) -> Image.Image:
     return made
 
 
+def colours() -> list[Colour]:
+    """Returns the colours of the app in both schemes, with those between letters and what they stand on."""
+    named = re.findall(r"--([\w-]+): light-dark\((#\w+), (#\w+)\)", STYLES.read_text("utf-8"))
+    found: list[Colour] = [BEHIND]
+    for scheme in range(len(SCHEMES)):
+        of = {name: ImageColor.getcolor(both[scheme], "RGB") for name, *both in named}
+        found += [*of.values(), *(between(of[ink], of[paper], part) for ink, paper in ON for part in BETWEEN)]
+    return list(dict.fromkeys(found))
+
+
+def between(one: Colour, other: Colour, part: float) -> Colour:
+    """Returns the colour that lies a part of the way from one to another."""
+    red, green, blue = (round(a + (b - a) * part) for a, b in zip(one, other, strict=True))
+    return red, green, blue
+
+
 def write(image: Image.Image, path: Path) -> None:
-    """Writes an image with a palette of its own and nothing else in it: no time, no name of a program."""
-    few = image.convert("RGB").quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    """Writes an image in the app's colours with nothing else in it: no time, no name of a program."""
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in colours() for part in colour])
+    few = image.convert("RGB").quantize(palette=palette, dither=Image.Dither.NONE)
     few.save(path, format="PNG", optimize=True)
 
 

@@ -19,7 +19,7 @@ PUBLIC = (
     ("nowhere", "nowhere", "main a"),
 )
 """Name of a picture, address of the page, and what is on it when it is whole."""
-PRODUCTION, RECIPIENT = "De Laatste Veerpont", "Omroep Noorderlicht"
+PRODUCTION, RECIPIENT, SYSTEM = "De Laatste Veerpont", "Omroep Noorderlicht", "Zaaksysteem"
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ async def telling(visitor: Visitor, take: Take, told: Told) -> None:
     await page.get_by_role("checkbox").nth(2).check()
     await page.locator("#context").fill(told.texts.context)
     await page.locator("#account").fill(told.texts.account)
+    await page.evaluate("() => { document.activeElement.blur(); scrollTo(0, 0); }")
     await take(visitor, "telling-write")
     await onward(visitor)
     await page.locator("blockquote").first.wait_for()
@@ -93,7 +94,10 @@ async def returning(visitor: Visitor, take: Take, told: Told) -> None:
     request = visitor.page.locator(".rows > li", has_text=RECIPIENT)
     await request.get_by_role("button").click()
     await visitor.page.locator(".matrix").wait_for()
-    await visitor.page.locator(".scroll").scroll_into_view_if_needed()
+    picks = visitor.page.locator(".pick")
+    for left_out in (picks.filter(has=visitor.page.locator(".quoted")).nth(1), picks.filter(has_text=SYSTEM)):
+        await left_out.get_by_role("checkbox").uncheck()
+    await visitor.page.locator(".scroll + p").scroll_into_view_if_needed()
     await take(visitor, "back-request")
 
 
