@@ -124,8 +124,8 @@ FILES = tuple(f"{name}.png" for name in (*NAMES, *(shown.name for shown in FIRST
 INTRODUCTION = """# The app in pictures
 
 Written by `docs/generate.py`; do not edit. Each picture shows one page eight times: above in Dutch, below in
-English; from left to right at a desk, light and dark, and on a phone, light and dark. `make pictures` makes them
-anew from the running app with the demo's sector and story; everything in them is made up.
+English; from left to right at a desk, light and dark, and on a phone, light and dark. `make pictures` makes
+them anew from the running app with the demo's sector and story; everything in them is made up.
 """
 
 

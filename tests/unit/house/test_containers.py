@@ -26,6 +26,7 @@ from tests.support.stack import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+PROXY = (ROOT / "docker" / "nginx.conf").read_text()
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 LOCKED = {
     package["name"]: package["version"]
@@ -200,3 +201,38 @@ def test_a_container_of_ours_can_do_little(name: str):
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
+
+
+def directives(name: str) -> list[str]:
+    """Returns what the proxy is told by a directive, in the order of the file."""
+    return re.findall(rf"^\s*{name} (.+);$", PROXY, re.MULTILINE)
+
+
+def test_the_proxy_writes_nobody_down_and_tells_the_edge_no_address():
+    assert directives("access_log") == ["off"]
+    assert directives("error_log") == ["/dev/stderr emerg"]
+    assert "log_format" not in PROXY
+    told = dict(line.split(" ", 1) for line in directives("proxy_set_header"))
+    assert told == {"Connection": '""', "Host": "$host", "X-Forwarded-For": '""', "Forwarded": '""'}
+    assert directives("add_header") == []
+    assert re.findall(r"\$\w+", PROXY) == ["$host"]
+
+
+def test_the_proxy_lets_through_what_the_edge_takes_for_as_long_as_it_takes_it():
+    settings = EdgeSettings(origins=("https://x",), peers={})
+    [largest] = directives("client_max_body_size")
+    [longest] = directives("proxy_read_timeout")
+
+    assert (
+        settings.max_message_bytes < int(largest.removesuffix("k")) * 1024 < 1.1 * settings.max_message_bytes
+    )
+    assert settings.max_stream_s < int(longest.removesuffix("s")) < 1.1 * settings.max_stream_s
+    assert directives("proxy_buffering") == directives("gzip") == directives("proxy_next_upstream") == ["off"]
+    assert directives("client_body_temp_path") == ["/run/meldbrug-bodies"]
+    assert directives("server") == [f"127.0.0.1:{EDGE_PORT}"]
+
+
+def test_the_proxy_answers_to_its_own_name_only_and_port_80_tells_no_path():
+    assert directives("ssl_reject_handshake") == ["on"]
+    assert directives("return") == ["301 https://MELDBRUG_HOST/"]
+    assert directives("ssl_protocols") == ["TLSv1.2 TLSv1.3"]
