@@ -225,7 +225,9 @@ async def test_at_the_stop_what_is_under_way_is_answered(world: World, knocker: 
     stack: Stack = world.stack
     port = free_port()
     folder = stack.backends.folder
-    env = edge.settings(folder.keys, f"127.0.0.1:{port}", stack.addresses)
+    env = edge.settings(folder.keys, f"127.0.0.1:{port}", stack.addresses) | {
+        "MELDBRUG_EDGE_INSTALLATION": stack.installation.installation
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services", "run", "edge", cwd=ROOT, env=env, stderr=subprocess.PIPE
     )
