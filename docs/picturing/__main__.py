@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from demo import texts
-from demo.cast import Cast
+from demo.cast import TITLE, Cast
 from demo.sector import ROLES
 from demo.seed import Sector, settle
 from demo.trying import begin, receipt_of, told
@@ -120,7 +120,7 @@ async def tell(world: World, language: str) -> Told:
             accepted.offered, await PublicClient(await cast.connection()).terms(number)
         )
         await told(cast, number)
-    return Told(world.sector.code("veerpont"), written, receipt_of(entropy, number), offered, accepted)
+    return Told(world.sector.code(TITLE), written, receipt_of(entropy, number), offered, accepted)
 
 
 class Camera:

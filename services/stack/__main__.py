@@ -39,7 +39,7 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         return run(chosen.folder, lan=chosen.lan) if chosen.command == "run" else show(chosen.folder)
-    except StackError as missing:
+    except (StackError, StoryBroken) as missing:
         print(missing, file=sys.stderr)
         return 1
 

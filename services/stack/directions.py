@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from demo.cast import TITLE
 from demo.seed import Sector
 from demo.trying import PASSPHRASE, SECRETARIAT, Begun, Trying
 from services.stack import edge
 from services.stack.folder import Endpoints
-
-PRODUCTION = "veerpont"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def directions(
         f"  metrics       http://{metrics}/metrics\n"
         f"  addresses and key files: {home / 'endpoints.json'}\n"
         "  commands: .venv/bin/meldbrug --help\n\n"
-        f"{trying(endpoints.edge, home / 'keys', sector.code(PRODUCTION), begun)}\n\n"
+        f"{trying(endpoints.edge, home / 'keys', sector.code(TITLE), begun)}\n\n"
         "Press Ctrl-C to stop."
     )
 

@@ -12,7 +12,7 @@ import pytest
 from demo.trying import FRESH_FOR, PASSPHRASE, Begun, Trying
 from services.stack import Endpoints
 from services.stack.__main__ import to_try
-from services.stack.directions import MEMBERS, RETURNING, Door, directions
+from services.stack.directions import MEMBERS, REPORTER, RETURNING, Door, at, coming_back, directions
 from tests.browser.conftest import Visit
 from tests.support.sector import World
 
@@ -104,3 +104,12 @@ def test_each_kind_of_user_is_named_with_an_address_and_what_to_sign_in_with(
     assert f"twelve words: {begun.receipt}" in printed
     assert PASSPHRASE in printed
     assert "for this demo only" in printed
+
+
+def test_the_demo_names_the_same_places_and_how_to_come_to_them() -> None:
+    said = coming_back()
+
+    assert "`make run`" in said
+    assert [line for line in said.splitlines() if "/#/nl/" in line] == [
+        at("", door) for door in (REPORTER, RETURNING, *MEMBERS)
+    ]
