@@ -18,7 +18,7 @@ WORKERS ?= 3
 # How long `make test-deep` and `make mutants` go on.
 MINUTES ?= 10
 
-.PHONY: help demo run test test-deep mutants test-fast check bench generate clean
+.PHONY: help demo run test test-deep mutants test-fast check bench pictures generate clean
 
 help: ## show this help
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -47,6 +47,9 @@ check: $(READY) $(APP) ## lint, formatting, types, import contracts, the API's r
 
 bench: $(READY) ## measure what docs/performance.md reports
 	@$(IN_VENV) -m bench
+
+pictures: $(READY) $(APP) ## make the pictures of the app anew, from the app as it runs
+	@$(IN_VENV) -m docs.picturing
 
 generate: $(READY) $(PACKAGES) ## write the files that are generated and committed
 	@$(IN_VENV) proto/generate.py

@@ -1,4 +1,4 @@
-"""Writes what documents say of contract and settings, and `docs/assurance.md`.
+"""Writes what documents say of contract and settings, `docs/assurance.md` and `docs/pictures.md`.
 
 `--check` writes nothing and exits 1 when a committed page differs.
 """
@@ -18,11 +18,13 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from grpc_tools import protoc
 
 from docs import assurance
+from docs.picturing import places
 from meldbrug.annotations.v1 import annotations_pb2
 
 ROOT = Path(__file__).resolve().parent.parent
 API = ROOT / "docs" / "api.md"
 CONFIGURATION = ROOT / "docs" / "configuration.md"
+PICTURES = ROOT / "docs" / "pictures.md"
 ASSURANCE = ROOT / "docs" / "assurance.md"
 SCHEMA = ROOT / "docs" / "config.schema.json"
 SERVICE_FIELD, METHOD_FIELD = 6, 2
@@ -69,6 +71,7 @@ def pages() -> Mapping[Path, str]:
         API: api(),
         CONFIGURATION: configuration(CONFIGURATION.read_text(), schema),
         ASSURANCE: assurance.page(),
+        PICTURES: places.page(),
     }
 
 

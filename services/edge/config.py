@@ -37,7 +37,7 @@ class EdgeSettings(BaseSettings):
     installation: str = Field(
         "",
         pattern="^([a-z2-7]{52})?$",
-        description="the root's fingerprint, which the app is configured with",
+        description="the root's fingerprint, which the app is configured with; required with app_dir",
     )
     leave_to: str = Field(
         "https://www.wikipedia.org/",
@@ -71,4 +71,11 @@ class EdgeSettings(BaseSettings):
     def _tls_is_whole(self) -> Self:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
             raise ValueError("tls_cert_file and tls_key_file: both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _app_knows_its_root(self) -> Self:
+        if self.app_dir is not None and not self.installation:
+            # Nobody could be verified: every page of such an app would refuse.
+            raise ValueError("app_dir needs installation")
         return self

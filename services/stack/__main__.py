@@ -9,14 +9,15 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 from demo.narration import Narrator, StoryBroken
 from demo.seed import Sector, settle
 from demo.story import Story
+from demo.trying import Begun, Trying, begin
 from meldbrug.client import Connection
 from services.bootstrap.secrets import key_pair
 from services.stack import edge
+from services.stack.directions import coming_back, directions
 from services.stack.folder import Endpoints, Folder, throw_away
 from services.stack.processes import StackError, free_port
 from services.stack.stack import Stack
@@ -25,8 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 HOME = ROOT / ".stack"
 TOOLS = HOME / "tools"
 WATCH_S = 0.5
-PRODUCTION = "veerpont"
-ROLES = {"duinroos-vp": "handles", "noorderlicht-contact": "reads", "duinroos-admin": "administers"}
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM
 
 
@@ -40,7 +39,7 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         return run(chosen.folder, lan=chosen.lan) if chosen.command == "run" else show(chosen.folder)
-    except StackError as missing:
+    except (StackError, StoryBroken) as missing:
         print(missing, file=sys.stderr)
         return 1
 
@@ -64,9 +63,9 @@ def run(home: Path, *, lan: bool) -> int:
         forget_half_settled(home)
         host = edge.EVERYWHERE if lan else edge.HERE
         with Stack(home, env=env, edge_host=host, report=say, tools_folder=TOOLS) as stack:
-            sector = asyncio.run(settled(stack.endpoints, home))
+            sector, begun = asyncio.run(to_try(stack.endpoints, home))
             say(f"Ready in {time.monotonic() - started:.1f} s.")
-            say(directions(home, stack.endpoints, sector, metrics, lan=lan))
+            say(directions(home, stack.endpoints, sector, begun, metrics, lan=lan))
             watch(stack)
     except KeyboardInterrupt:
         say(f"\nStopped. The data is kept in {home}; `make run` goes on with it, `make clean` removes it.")
@@ -93,43 +92,6 @@ def watch(stack: Stack) -> None:
         time.sleep(WATCH_S)
 
 
-def directions(home: Path, endpoints: Endpoints, sector: Sector, metrics: str, *, lan: bool) -> str:
-    """Returns how to talk to a running stack."""
-    services = "\n".join(
-        f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
-    )
-    return (
-        f"{services}\n"
-        f"{browsing(endpoints, lan=lan)}\n"
-        f"{trying(endpoints, sector)}\n"
-        f"  metrics       http://{metrics}/metrics\n"
-        f"  addresses and key files: {home / 'endpoints.json'}\n"
-        "  commands: .venv/bin/meldbrug --help\n"
-        "Press Ctrl-C to stop."
-    )
-
-
-def browsing(endpoints: Endpoints, *, lan: bool) -> str:
-    """Returns where browsers go, and what makes them trust it."""
-    found = edge.on_the_network(urlsplit(endpoints.edge).port or 0) if lan else []
-    places = "\n".join(f"  {'browsers':<14}{place}" for place in [endpoints.edge, *found])
-    phone = (
-        "send it to the phone and install it as a certificate authority"
-        if lan
-        else "`make run ARGS=--lan` lets a phone on this network in"
-    )
-    return f"{places}\n  their certificate comes from {endpoints.edge_ca_path}; {phone} (docs/edge.md)"
-
-
-def trying(endpoints: Endpoints, sector: Sector) -> str:
-    """Returns where each kind of user of the demo sector begins."""
-    keys = "\n".join(f"    {sector.key_file(role)}  ({who})" for role, who in ROLES.items())
-    return (
-        f"  a reporter begins at {endpoints.edge}/#/nl/start?c={sector.code(PRODUCTION)}\n"
-        f"  whoever works there at {endpoints.edge}/#/nl/work, with one of these key files:\n{keys}"
-    )
-
-
 def show(home: Path) -> int:
     """Plays the demo on a stack of its own below `home` and throws that away."""
     try:
@@ -138,6 +100,7 @@ def show(home: Path) -> int:
             Stack(folder, report=say, tools_folder=TOOLS) as stack,
         ):
             asyncio.run(play(stack.endpoints, folder))
+        say(coming_back())
     except KeyboardInterrupt:
         return INTERRUPTED
     except StoryBroken as broken:
@@ -151,6 +114,18 @@ async def settled(endpoints: Endpoints, folder: Path) -> Sector:
     root = key_pair(Path(endpoints.secretariat_key_path))
     async with Connection(endpoints.services, endpoints.installation) as connection:
         return await settle(connection, root, folder, say)
+
+
+async def to_try(endpoints: Endpoints, folder: Path) -> tuple[Sector, Begun]:
+    """Returns the demo sector with a report to go on with, told where there is none or its offer is over."""
+    sector, trying = await settled(endpoints, folder), Trying(folder / "keys")
+    trying.seal(sector, key_pair(Path(endpoints.secretariat_key_path)))
+    begun = trying.begun()
+    if begun is None:
+        say("Telling a report to go on with")
+        begun = await begin(endpoints.services, endpoints.installation, sector)
+        trying.keep(begun)
+    return sector, begun
 
 
 async def play(endpoints: Endpoints, folder: Path) -> None:

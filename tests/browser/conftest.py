@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,11 +11,9 @@ from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from services.stack import edge
 from services.stack.stack import Stack
-from tests.support.browser import CALM, Visitor
+from tests.support.browser import CALM, Visitor, chromium_path
 from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Elsewhere(BaseHTTPRequestHandler):
@@ -62,9 +59,7 @@ async def world(browser_stack: Stack) -> AsyncIterator[World]:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """Where Chromium is."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    assert found, f"the browser tests need Chromium: install one of {', '.join(NAMES)}"
-    return found
+    return chromium_path()
 
 
 @pytest.fixture(scope="session")

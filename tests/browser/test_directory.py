@@ -80,3 +80,15 @@ async def test_an_organisation_takes_part_in_what_it_registered(world: World, vi
     code = await admin.page.locator("li", has_text="De Nachtboot").locator("code").inner_text()
 
     assert (await Actors(world).public.circle(code)).served.production.title == "De Nachtboot"
+
+
+async def test_the_appointments_of_a_production_fit_a_small_screen(visit: Visit) -> None:
+    admin = await visit(width=320, height=640)
+    await admin.sign_in("duinroos-admin")
+    await admin.page.get_by_role("link", name="Producties").click()
+    production = admin.page.locator("li", has_text="De Laatste Veerpont").first
+    await production.get_by_role("button", name="Wie zit waar").click()
+    await admin.page.locator("#who option").first.wait_for(state="attached")
+
+    assert await admin.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    await admin.has_no_barrier()

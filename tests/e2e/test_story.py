@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from demo.texts import ACCOUNT_NL, SUMMARY_NL
+from demo import texts
 from meldbrug.client import Decided, MemberClient, NotPermitted, Refused, Yes
 from meldbrug.common.v1.common_pb2 import (
     CAPACITY_SAFETY_CONTACT,
@@ -81,8 +81,8 @@ async def test_the_demo_story_holds_and_shows_what_it_says(world: World) -> None
     assert world.told.to_broadcaster != world.told.to_facility
     assert world.told.withdrawal_ms < 2000
     shown = " ".join(world.narration.text.replace("│", " ").split())
-    assert " ".join(SUMMARY_NL.split()) in shown
-    assert " ".join(ACCOUNT_NL.split()) in shown
+    assert " ".join(texts.NL.summary.split()) in shown
+    assert " ".join(texts.NL.account.split()) in shown
 
 
 async def test_what_the_demo_refused_is_never_a_yes_and_what_it_withdrew_is_a_tombstone(world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cache
 
 from playwright.async_api import ConsoleMessage, Error, Locator, Page
@@ -19,6 +20,7 @@ CALM = (
     "--disable-sync",
     "--no-first-run",
 )
+NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 20_000
 PASSPHRASE = "een lange wachtzin voor een test"
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
@@ -97,6 +99,13 @@ class Visitor:
         await self.page.locator("#passphrase").fill(PASSPHRASE)
         await self.page.locator("form button").click()
         await self.page.locator(".seat").wait_for()
+
+
+def chromium_path() -> str:
+    """Where Chromium is."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    assert found, f"Chromium is needed: install one of {', '.join(NAMES)}"
+    return found
 
 
 @cache

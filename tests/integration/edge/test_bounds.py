@@ -86,7 +86,7 @@ async def test_whoever_does_not_come_to_the_point_is_given_up(services: dict[str
 async def test_whoever_does_not_read_its_answer_is_given_up(services: dict[str, str], tmp_path: Path):
     (tmp_path / "index.html").write_bytes(bytes(20_000_000))
     port, built = free_port(), {"longest_s": 0.3}
-    given = {"app_dir": tmp_path, "metrics_listen": f"127.0.0.1:{port}"}
+    given = {"app_dir": tmp_path, "installation": "a" * 52, "metrics_listen": f"127.0.0.1:{port}"}
     async with own_edge(services, built=built, **given) as edge, Wire.to(edge) as wire:
         wire.say("GET", "/", {})
         await wire.head()

@@ -64,7 +64,8 @@ def test_a_wrong_start_is_refused_and_named(names: list[str], env: dict[str, str
         ({"tls_key_file": "k"}, "tls_cert_file and tls_key_file"),
         ({"tls_key_file": ROOT / "README.md", "tls_cert_file": ROOT / "README.md"}, "tls_cert_file"),
         ({"puzzle_key_file": "not-there"}, "puzzle_key_file"),
-        ({"app_dir": ROOT / "docs"}, "app_dir"),
+        ({"app_dir": ROOT / "docs", "installation": "a" * 52}, "app_dir: "),
+        ({"app_dir": ROOT / "docs"}, "app_dir needs installation"),
         ({"calm_per_s": 0}, "calm_per_s"),
         ({"odd": 1}, "odd"),
     ],
@@ -224,7 +225,9 @@ async def test_at_the_stop_what_is_under_way_is_answered(world: World, knocker: 
     stack: Stack = world.stack
     port = free_port()
     folder = stack.backends.folder
-    env = edge.settings(folder.keys, f"127.0.0.1:{port}", stack.addresses)
+    env = edge.settings(folder.keys, f"127.0.0.1:{port}", stack.addresses) | {
+        "MELDBRUG_EDGE_INSTALLATION": stack.installation.installation
+    }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services", "run", "edge", cwd=ROOT, env=env, stderr=subprocess.PIPE
     )

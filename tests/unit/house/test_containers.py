@@ -13,31 +13,38 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
+from clients.environment import NODE_WHEEL
 from services.__main__ import EDGE, EDGE_PORT, NAMES, SERVICES, SETTINGS, parser
 from services.bootstrap.installation import Installation, Model
 from services.edge.config import EdgeSettings
 from services.kernel.config import KernelSettings
 from services.settings import refuse_unknown
-from services.stack import environment, openfga, tools
+from services.stack import edge, environment, openfga, tools
 from tests.support.stack import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker" / "compose.yaml").read_text())
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
+PROXY = (ROOT / "docker" / "nginx.conf").read_text()
 DOCKERFILE = (ROOT / "docker" / "Dockerfile").read_text()
 LOCKED = {
     package["name"]: package["version"]
     for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]
 }
+SET = dict(re.findall(r"(MELDBRUG_\w+)=(\S+)", DOCKERFILE))
+"""What the image sets for every container of ours."""
+INSTALLATION = "a" * 52
 OURS = [name for name, container in CONTAINERS.items() if container["image"].startswith("meldbrug")]
 
 
 def given(name: str) -> dict[str, str]:
     """Returns a container's environment with every variable of the host filled in."""
-    return {
-        key: re.sub(r"\$\{[A-Z_]+:\?set it\}", "filled", value)
+    filled = {
+        key: re.sub(r"\$\{MELDBRUG_INSTALLATION:-\}", INSTALLATION, value)
         for key, value in CONTAINERS[name]["environment"].items()
     }
+    return {key: re.sub(r"\$\{[A-Z_]+:\?set it\}", "filled", value) for key, value in filled.items()}
 
 
 def test_every_service_has_a_container_and_no_other_does():
@@ -85,16 +92,42 @@ def test_the_settings_of_a_service_are_whole_and_known(name: str, monkeypatch: p
 
 def test_the_edge_gets_its_own_settings_and_nothing_of_the_others(monkeypatch: pytest.MonkeyPatch):
     container = CONTAINERS[EDGE]
-    for key, value in given(EDGE).items():
+    for key, value in (SET | given(EDGE)).items():
         monkeypatch.setenv(key, value)
 
-    assert all(key.startswith("MELDBRUG_EDGE_") for key in given(EDGE))
+    assert all(key.startswith("MELDBRUG_EDGE_") for key in SET | given(EDGE))
     assert (container["volumes"], container["secrets"]) == ([], [])
     assert container["ports"] == [f"127.0.0.1:{EDGE_PORT}:{EDGE_PORT}"]
     settings = EdgeSettings()
     assert settings.listen == f"0.0.0.0:{EDGE_PORT}"
     assert settings.peers == {peer.name: f"{peer.name}:{peer.port}" for peer in SERVICES}
     assert settings.origins == ("https://filled",)
+    assert settings.installation == INSTALLATION
+
+
+def test_the_edge_serves_the_app_of_the_image_and_waits_until_its_root_is_known(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for key, value in (SET | given(EDGE) | {"MELDBRUG_EDGE_INSTALLATION": ""}).items():
+        monkeypatch.setenv(key, value)
+
+    workdir = re.findall(r"^WORKDIR (\S+)$", DOCKERFILE, re.MULTILINE)[-1]
+    [kept] = re.findall(r"^COPY --from=app (\S+) (\S+)$", DOCKERFILE, re.MULTILINE)
+    assert kept[0] == f"/app/{edge.APP.relative_to(ROOT)}"
+    assert {"MELDBRUG_EDGE_APP_DIR": f"{workdir}/{kept[1]}"} == SET
+    with pytest.raises(ValidationError, match="app_dir needs installation"):
+        EdgeSettings()
+
+
+def test_every_container_of_ours_that_goes_on_is_asked_how_it_is_and_none_is_root():
+    running = [name for name in OURS if "run" in CONTAINERS[name]["command"]]
+
+    assert all(command_of(name).command for name in running)
+    assert [CONTAINERS[name]["healthcheck"]["test"] for name in running] == [
+        ["CMD", "python", "-m", "services", "health"]
+    ] * len(running)
+    assert re.findall(r"^USER (\S+)$", DOCKERFILE, re.MULTILINE) == ["meldbrug"]
+    assert [name for name in OURS if "user" in CONTAINERS[name]] == []
 
 
 @pytest.mark.parametrize("name", ["openfga", "openfga-migrate"])
@@ -124,19 +157,30 @@ def test_the_image_runs_the_oldest_python_that_we_promise():
         ">="
     )
 
-    assert set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)) == {f"python:{wanted}-slim"}
+    bases = set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+
+    assert {base for base in bases if base.startswith("python:")} == {f"python:{wanted}-slim"}
+    assert bases - {f"python:{wanted}-slim"} == {f"node:{NODE_WHEEL.partition('==')[2]}-slim"}
 
 
-def test_the_image_gets_what_it_copies():
+def test_the_image_gets_what_it_copies_and_nothing_that_was_made_outside():
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
-    let_in = {
-        line.removeprefix("!")
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
-        if line.startswith("!")
-    }
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    made = {line for line in (ROOT / ".gitignore").read_text().splitlines() if "node_modules" in line}
 
     assert {part for line in copied for part in line.split()} == let_in
     assert all((ROOT / part).exists() for part in let_in)
+    assert {f"**/{line.rstrip('/')}" for line in made} <= set(lines)
+    assert {f"clients/*/{name}" for name in ("dist", ".build", ".peer")} <= set(lines)
+
+
+def test_the_image_builds_the_app_as_make_does():
+    [build] = re.findall(r"^RUN npm (.+)$", DOCKERFILE, re.MULTILINE)
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert build.startswith("ci --ignore-scripts ")
+    assert build.rpartition("npm ")[2] in makefile
 
 
 def test_no_service_can_read_the_root_key():
@@ -157,3 +201,38 @@ def test_a_container_of_ours_can_do_little(name: str):
     assert container["read_only"] is True
     assert container["cap_drop"] == ["ALL"]
     assert container["security_opt"] == ["no-new-privileges:true"]
+
+
+def directives(name: str) -> list[str]:
+    """Returns what the proxy is told by a directive, in the order of the file."""
+    return re.findall(rf"^\s*{name} (.+);$", PROXY, re.MULTILINE)
+
+
+def test_the_proxy_writes_nobody_down_and_tells_the_edge_no_address():
+    assert directives("access_log") == ["off"]
+    assert directives("error_log") == ["/dev/stderr emerg"]
+    assert "log_format" not in PROXY
+    told = dict(line.split(" ", 1) for line in directives("proxy_set_header"))
+    assert told == {"Connection": '""', "Host": "$host", "X-Forwarded-For": '""', "Forwarded": '""'}
+    assert directives("add_header") == []
+    assert re.findall(r"\$\w+", PROXY) == ["$host"]
+
+
+def test_the_proxy_lets_through_what_the_edge_takes_for_as_long_as_it_takes_it():
+    settings = EdgeSettings(origins=("https://x",), peers={})
+    [largest] = directives("client_max_body_size")
+    [longest] = directives("proxy_read_timeout")
+
+    assert (
+        settings.max_message_bytes < int(largest.removesuffix("k")) * 1024 < 1.1 * settings.max_message_bytes
+    )
+    assert settings.max_stream_s < int(longest.removesuffix("s")) < 1.1 * settings.max_stream_s
+    assert directives("proxy_buffering") == directives("gzip") == directives("proxy_next_upstream") == ["off"]
+    assert directives("client_body_temp_path") == ["/run/meldbrug-bodies"]
+    assert directives("server") == [f"127.0.0.1:{EDGE_PORT}"]
+
+
+def test_the_proxy_answers_to_its_own_name_only_and_port_80_tells_no_path():
+    assert directives("ssl_reject_handshake") == ["on"]
+    assert directives("return") == ["301 https://MELDBRUG_HOST/"]
+    assert directives("ssl_protocols") == ["TLSv1.2 TLSv1.3"]

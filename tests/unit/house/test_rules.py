@@ -20,10 +20,6 @@ NAMES = sorted(folder.parent.name for folder in (ROOT / "services").glob("*/app.
 HOLDING = sorted(folder.parent.name for folder in (ROOT / "services").glob("*/migrations"))
 SIX = {"domain", "usecases", "store", "rpc", "config", "app"}
 MAY_ALSO = {"__init__", "migrations", "jobs", "peers"}
-# What is longer than it should be, with the reason. Entries leave this list; none come in.
-LONGER = {
-    "demo/story.py:file": "one story, read from top to bottom",
-}
 
 
 def sources(*folders: str) -> Iterator[Path]:
@@ -43,9 +39,10 @@ def broken(rule: Callable[[str], Iterator[object]], *folders: str) -> list[str]:
 
 
 def test_functions_and_files_are_short():
-    long = broken(rules.too_long, "services", "clients/python/meldbrug", "demo", "policy", "proto", "bench")
-
-    assert sorted(long) == sorted(LONGER)
+    assert (
+        broken(rules.too_long, "services", "clients/python/meldbrug", "demo", "policy", "proto", "bench")
+        == []
+    )
 
 
 def test_only_main_compares_the_name_of_a_service():

@@ -288,6 +288,7 @@ export const en: Words = {
     title: "Report",
     opening: "Opening. Everything is checked on this device, and the reporter can see each opening.",
     acknowledge: "Say that it was seen",
+    assess: "Where does it stand? The reporter can see this.",
     reporter: "reporter",
     write: "Write to the reporter",
     note: "Note for handlers",
@@ -427,7 +428,7 @@ export const en: Words = {
   },
   members: {
     title: "People",
-    states: { 1: "invited", 2: "waits to be compared", 3: "in", 4: "removed" },
+    states: { 1: "invited", 2: "waits to be compared", 3: "joined", 4: "removed" },
     admin: "administrator",
     compare: "Let the person whom you invited read this out. Compare each group.",
     same: "It is the same",

@@ -292,6 +292,7 @@ export const nl = {
     opening:
       "Bezig met openen. Alles wordt op dit toestel nagekeken, en elke opening is voor de melder te zien.",
     acknowledge: "Laat weten dat het gezien is",
+    assess: "Hoe staat het ervoor? De melder kan dit zien.",
     reporter: "melder",
     write: "Schrijf aan de melder",
     note: "Aantekening voor behandelaars",

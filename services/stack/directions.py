@@ -1,0 +1,98 @@
+"""What `make run` and `make demo` print at their end: where everything is, and what to sign in with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from demo.cast import TITLE
+from demo.seed import Sector
+from demo.trying import PASSPHRASE, SECRETARIAT, Begun, Trying
+from services.stack import edge
+from services.stack.folder import Endpoints
+
+
+@dataclass(frozen=True)
+class Door:
+    """Where one kind of user begins.
+
+    Attributes:
+        who: The kind.
+        path: The page of the app.
+        key: Name of the key file to sign in with; empty for those who have none.
+    """
+
+    who: str
+    path: str
+    key: str = ""
+
+
+REPORTER, RETURNING = Door("a reporter, starting", "start"), Door("a reporter, coming back", "back")
+MEMBERS = (
+    Door("the handler of that report", "work/cases", "handler"),
+    Door("a reader it is offered to", "work/inbox", "reader"),
+    Door("an organisation's admin", "work/members", "admin"),
+    Door("the secretariat", "work/members", SECRETARIAT),
+)
+
+
+def directions(
+    home: Path, endpoints: Endpoints, sector: Sector, begun: Begun, metrics: str, *, lan: bool
+) -> str:
+    """Returns how to talk to a running stack, and where each kind of user begins."""
+    services = "\n".join(
+        f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
+    )
+    return (
+        f"{services}\n"
+        f"{browsing(endpoints, lan=lan)}\n"
+        f"  metrics       http://{metrics}/metrics\n"
+        f"  addresses and key files: {home / 'endpoints.json'}\n"
+        "  commands: .venv/bin/meldbrug --help\n\n"
+        f"{trying(endpoints.edge, home / 'keys', sector.code(TITLE), begun)}\n\n"
+        "Press Ctrl-C to stop."
+    )
+
+
+def browsing(endpoints: Endpoints, *, lan: bool) -> str:
+    """Returns where browsers go, and what makes them trust it."""
+    found = edge.on_the_network(urlsplit(endpoints.edge).port or 0) if lan else []
+    places = "\n".join(f"  {'browsers':<14}{place}" for place in [endpoints.edge, *found])
+    phone = (
+        "send it to the phone and install it as a certificate authority"
+        if lan
+        else "`make run ARGS=--lan` lets a phone on this network in"
+    )
+    return f"{places}\n  their certificate comes from {endpoints.edge_ca_path}; {phone} (docs/edge.md)"
+
+
+def trying(root: str, keys: Path, code: str, begun: Begun) -> str:
+    """Returns where each kind of user of the demo sector begins, and what they sign in with."""
+    made = Trying(keys)
+    signing = [f"{at(root, door)}\n{'':<30}key file {made.key_file(door.key)}" for door in MEMBERS]
+    return "\n".join(
+        [
+            "Try it as any of these; a private window for each, since a browser keeps one key.",
+            "Everybody in it is made up, and the receipt and keys are for this demo only:",
+            "a real receipt is shown once, to its reporter, and kept by nobody else.",
+            f"{at(root, REPORTER)}?c={code}",
+            f"{at(root, RETURNING)}\n{'':<30}twelve words: {begun.receipt}",
+            *signing,
+            f"  the passphrase of every key file here: {PASSPHRASE}",
+        ]
+    )
+
+
+def coming_back() -> str:
+    """Returns what of all this there is to try once a throw-away stack is gone."""
+    doors = "\n".join(at("", door) for door in (REPORTER, RETURNING, *MEMBERS))
+    return (
+        "\nThis stack is gone. `make run` starts one that stays, with the app for browsers, and prints the\n"
+        f"address of each of these with the receipt or key file to sign in with:\n{doors}"
+    )
+
+
+def at(root: str, door: Door) -> str:
+    """Returns one kind of user with the page where they begin."""
+    return f"  {door.who:<28}{root}/#/nl/{door.path}"
