@@ -124,8 +124,9 @@ def browsing(endpoints: Endpoints, *, lan: bool) -> str:
 def trying(endpoints: Endpoints, sector: Sector) -> str:
     """Returns where each kind of user of the demo sector begins."""
     keys = "\n".join(f"    {sector.key_file(role)}  ({who})" for role, who in ROLES.items())
+    begin = edge.start_link(endpoints.edge, endpoints.installation, sector.code(PRODUCTION))
     return (
-        f"  a reporter begins at {endpoints.edge}/#/nl/start?c={sector.code(PRODUCTION)}\n"
+        f"  a reporter begins at {begin}\n"
         f"  whoever works there at {endpoints.edge}/#/nl/work, with one of these key files:\n{keys}"
     )
 

@@ -29,6 +29,7 @@ export const en: Words = {
       "Nothing was changed and nothing was opened. You stopped, you were not recognised, or the passkey is not on this device. Try again or use your passphrase.",
     passkeyWrong: "That passkey does not fit this key. Use your passphrase.",
     keyChanged: "The key on this device was changed in the meantime. Sign in again.",
+    otherInstallation: "This link belongs to another Meldbrug than this one. Nothing was sent.",
     unexpected: "Something went wrong that we did not expect.",
   },
   people: { system: "a system, not a person" },
@@ -49,6 +50,8 @@ export const en: Words = {
     noCodeText:
       "Is the production over, or do you not know the code? Then you can always go to the independent point.",
     standing: "To the independent point",
+    otherText:
+      "It may be an old poster, or someone tampered with this site or with the poster. Fill in nothing here. Ask your production for a new poster, or go to someone whom you trust.",
   },
   who: {
     title: "Who may read it?",
@@ -488,6 +491,20 @@ export const en: Words = {
     name: "Title",
     until: "Until",
     registerNow: "Register",
+    poster: "Make a poster",
+  },
+  poster: {
+    title: "Poster",
+    lead: "Hang this poster where everyone comes, and add it to the call sheet. Choose the language at the top; best hang it in both.",
+    safe: "Whoever scans it comes to where telling begins. The app first looks whether the poster belongs to this Meldbrug. We do not keep who scans.",
+    heading: "Did something happen?",
+    tell: "Tell it here. You choose who reads it. You need no account and need not give a name.",
+    scans: "Code to scan: opens where telling begins for this production",
+    scan: "Scan this with the camera of your phone. Best use your own phone, and not the network of your work.",
+    typed: "Or type this address, choose “Tell what happened” and fill in this code:",
+    independent: "Rather not to someone of your work? There is an independent point too.",
+    later: "Later is possible too, when the production is over.",
+    danger: "Are you in danger now? Call 112.",
   },
   home: {
     title: "Something happened. What now?",

@@ -30,6 +30,7 @@ export const nl = {
       "Er is niets veranderd en niets geopend. Je stopte, je werd niet herkend, of de passkey staat niet op dit toestel. Probeer het nog eens of gebruik je wachtzin.",
     passkeyWrong: "Die passkey past niet op deze sleutel. Gebruik je wachtzin.",
     keyChanged: "De sleutel op dit toestel is intussen veranderd. Meld je opnieuw aan.",
+    otherInstallation: "Deze link hoort bij een andere Meldbrug dan deze. Er is niets verstuurd.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
   people: { system: "systeem, geen mens" },
@@ -51,6 +52,8 @@ export const nl = {
     noCodeText:
       "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
     standing: "Naar het onafhankelijke meldpunt",
+    otherText:
+      "Misschien is het een oude poster, of is er met deze site of met de poster geknoeid. Vul hier niets in. Vraag je productie om een nieuwe poster, of ga naar iemand die je vertrouwt.",
   },
   who: {
     title: "Wie mag het lezen?",
@@ -492,6 +495,20 @@ export const nl = {
     name: "Titel",
     until: "Tot en met",
     registerNow: "Aanmelden",
+    poster: "Poster maken",
+  },
+  poster: {
+    title: "Poster",
+    lead: "Hang deze poster waar iedereen komt, en zet hem bij de call sheet. Kies bovenaan de taal; hang hem liefst in beide op.",
+    safe: "Wie hem scant, komt bij het begin van vertellen. De app kijkt eerst of de poster bij deze Meldbrug hoort. We houden niet bij wie er scant.",
+    heading: "Is er iets gebeurd?",
+    tell: "Vertel het hier. Jij kiest wie het leest. Je hebt geen account nodig en hoeft geen naam te geven.",
+    scans: "Code om te scannen: opent het begin van vertellen voor deze productie",
+    scan: "Scan dit met de camera van je telefoon. Doe dat liefst met je eigen telefoon en niet op het netwerk van je werk.",
+    typed: "Of typ dit adres, kies “Vertellen wat er gebeurde” en vul deze code in:",
+    independent: "Liever niet naar iemand van je werk? Er is ook een onafhankelijk meldpunt.",
+    later: "Het kan ook later, als de productie voorbij is.",
+    danger: "Ben je nu in gevaar? Bel 112.",
   },
   home: {
     title: "Er is iets gebeurd. Wat nu?",
