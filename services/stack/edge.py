@@ -75,7 +75,7 @@ def wait(child: Child, listen: str) -> None:
 def start_link(edge: str, installation: str, code: str) -> str:
     """Returns where telling begins for a production, in Dutch: the same as on the poster that the app prints.
 
-    The app refuses it when `installation` is not its own; all of it is behind the #, so that no server is told.
+    The app refuses it when `installation` is not its own. All of it is behind the #: no server is told.
     """
     return f"{edge}/#/nl/start?c={code}&i={installation}"
 

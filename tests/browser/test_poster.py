@@ -1,4 +1,4 @@
-"""A production's poster: what a phone reads off it is the start link, and a link of elsewhere sends nothing (T7)."""
+"""A poster: what a phone reads off it is the start link, and a link of elsewhere sends nothing (T7)."""
 
 from __future__ import annotations
 
@@ -125,8 +125,12 @@ async def test_a_link_of_another_installation_is_refused_and_sends_nothing(
     await reporter.sees(REFUSED[language])
 
     assert await reporter.page.locator("input, form").count() == 0
-    assert sent == []
     await reporter.has_no_barrier()
+    for other in ("EN", "NL"):
+        await reporter.page.get_by_role("link", name=other, exact=True).click()
+        await reporter.sees(REFUSED[other.lower()])
+        assert await reporter.page.locator("input, form").count() == 0
+    assert sent == []
     assert await reporter.page.evaluate("() => document.documentElement.scrollWidth") <= 320
 
 

@@ -35,7 +35,7 @@ LOOKS: tuple[dict[str, Any], ...] = (
 )
 COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 CHOSEN = "() => matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
-LOOK = """() => ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)", "print"]
+LOOK = """() => ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"]
   .filter((look) => matchMedia(look).matches)"""
 BUSY = "status of 503"
 LOUD = {"error", "warning"}

@@ -52,6 +52,11 @@ export const en: Words = {
     standing: "To the independent point",
     otherText:
       "It may be an old poster, or someone tampered with this site or with the poster. Fill in nothing here. Ask your production for a new poster, or go to someone whom you trust.",
+    before: "Before you begin",
+    beforeParts: [
+      "Your network sees that you are here, not what you write. Does someone watch along on this device? They see everything. Take another device then.",
+      "Whoever changes this site can read what you type next. That is why you can check what is running.",
+    ],
   },
   who: {
     title: "Who may read it?",
@@ -66,6 +71,10 @@ export const en: Words = {
     excludeOrganisations: "Whole organisations",
     excludeLimit: "Someone who is registered under two names is two people to us.",
     nobodyLeft: "Everyone you chose is excluded too. Choose another place.",
+    limits: "Whoever reads it can remember or copy it, also the person you choose. Nobody can undo that.",
+    secretly:
+      "The secretariat and whoever runs the technology could secretly add a reader together. There is no public list yet on which that would show.",
+    excludeKnown: "Our system must know whom you exclude. Whoever handles your report does not see it.",
   },
   receipt: {
     enter: "Your twelve words",
@@ -104,6 +113,8 @@ export const en: Words = {
     account: "What happened",
     accountHint: "Say too whether it happened to you, or whether you were there.",
     missing: "Write something here, however short.",
+    categoriesHint:
+      "This is not sealed: our system and the organisation that you choose can read it. What you write below is sealed.",
   },
   check: {
     title: "Is this right?",
@@ -116,6 +127,11 @@ export const en: Words = {
     sending: "Sending",
     maybeSent:
       "It is not certain whether it arrived. Keep your twelve words. Sending it once more does no harm.",
+    known: "What our system sees",
+    knownText:
+      "Which production, what you ticked, your language, who may read, whom you excluded, and when something happens. Also roughly how long your text is. Not what you wrote.",
+    taken:
+      "What you take back nobody reads from then on. Whoever has read it can remember it, or have copied it. And whoever has an old copy of our system and the key of someone who could read it then can still open it.",
   },
   sent: {
     title: "It has arrived",
@@ -199,7 +215,7 @@ export const en: Words = {
     leftOut: "Someone whom you excluded was named too. They get nothing, and whoever asks does not know.",
     limitsTitle: "What you cannot undo",
     limits:
-      "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it.",
+      "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it. And whoever has an old copy of our system and the key of a reader can still open it.",
     no: "No",
     yes: "Yes",
     part: "Yes, to this part",
@@ -221,6 +237,8 @@ export const en: Words = {
     withdrawText: "Nobody but you can read anything then. Whoever has read it may remember it.",
     sure: "Yes, I want to take everything back",
     withdrawNow: "Take back",
+    excludeHandlers:
+      "Do you exclude someone who handles your report already? The others see that this person left, not why.",
   },
   states: {
     1: "received",
@@ -622,6 +640,10 @@ export const en: Words = {
       "Whoever changes this site can read what you type next. That is why you can check what is running.",
       "Your network sees that you were here, not what you wrote.",
       "On a device on which someone watches along, they watch along here too.",
+      "The secretariat and whoever runs the technology could secretly add a reader together. There is no public list yet on which that would show.",
+      "Whoever has an old copy of our system and the key of someone who could read then can still open what that person could read.",
+      "When our database is lost for good, what came in since the last copy is gone.",
+      "Our system sees the production, what you tick, your language, who may read, whom you exclude, who opened when, and roughly how long texts are. It does not see what you write.",
     ],
   },
   running: {

@@ -54,6 +54,11 @@ export const nl = {
     standing: "Naar het onafhankelijke meldpunt",
     otherText:
       "Misschien is het een oude poster, of is er met deze site of met de poster geknoeid. Vul hier niets in. Vraag je productie om een nieuwe poster, of ga naar iemand die je vertrouwt.",
+    before: "Voor je begint",
+    beforeParts: [
+      "Je netwerk ziet dat je hier bent, niet wat je schrijft. Kijkt er iemand mee op dit toestel, dan ziet die alles. Neem dan een ander toestel.",
+      "Wie deze site aanpast, kan lezen wat je daarna typt. Daarom kun je nakijken wat er draait.",
+    ],
   },
   who: {
     title: "Wie mag het lezen?",
@@ -68,6 +73,11 @@ export const nl = {
     excludeOrganisations: "Hele organisaties",
     excludeLimit: "Iemand die onder twee namen is ingeschreven, zijn voor ons twee mensen.",
     nobodyLeft: "Iedereen die je koos is ook uitgesloten. Kies een andere plek.",
+    limits:
+      "Wie het leest kan het onthouden of overschrijven, ook degene die jij kiest. Dat kan niemand terugdraaien.",
+    secretly:
+      "Het secretariaat en wie de techniek beheert, zouden samen stiekem een lezer kunnen toevoegen. Er is nog geen openbare lijst waarop dat te zien is.",
+    excludeKnown: "Ons systeem moet weten wie je uitsluit. Wie je melding behandelt, ziet het niet.",
   },
   receipt: {
     enter: "Je twaalf woorden",
@@ -106,6 +116,8 @@ export const nl = {
     account: "Wat er gebeurde",
     accountHint: "Zeg ook of het jou overkwam, of dat je erbij was.",
     missing: "Schrijf hier iets, ook al is het kort.",
+    categoriesHint:
+      "Dit is niet versleuteld: ons systeem en de organisatie die je kiest kunnen het lezen. Wat je hieronder schrijft is wel versleuteld.",
   },
   check: {
     title: "Klopt dit?",
@@ -119,6 +131,11 @@ export const nl = {
     sending: "Bezig met versturen",
     maybeSent:
       "Het is niet zeker of het is aangekomen. Bewaar je twaalf woorden. Nog een keer versturen kan geen kwaad.",
+    known: "Wat ons systeem ziet",
+    knownText:
+      "Welke productie, wat je aankruiste, je taal, wie mag lezen, wie je uitsloot, en wanneer er iets gebeurt. Ook hoe lang je tekst ongeveer is. Niet wat je schreef.",
+    taken:
+      "Wat je intrekt, leest daarna niemand meer. Wie het al las, kan het onthouden of hebben overgeschreven. En wie een oude kopie van ons systeem heeft én de sleutel van iemand die toen mocht lezen, kan het nog openen.",
   },
   sent: {
     title: "Het is aangekomen",
@@ -202,7 +219,7 @@ export const nl = {
     leftOut: "Iemand die je hebt uitgesloten was ook genoemd. Die krijgt niets, en de vrager weet dat niet.",
     limitsTitle: "Wat je niet terug kunt draaien",
     limits:
-      "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven.",
+      "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven. En wie een oude kopie van ons systeem heeft én de sleutel van een lezer, kan het nog openen.",
     no: "Nee",
     yes: "Ja",
     part: "Ja, tegen dit deel",
@@ -224,6 +241,8 @@ export const nl = {
     withdrawText: "Niemand kan dan nog iets lezen, behalve jij. Wie het al las, kan het onthouden hebben.",
     sure: "Ja, ik wil alles intrekken",
     withdrawNow: "Intrekken",
+    excludeHandlers:
+      "Sluit je iemand uit die je melding al behandelt? Dan zien de anderen dat die weg is, niet waarom.",
   },
   states: {
     1: "binnengekomen",
@@ -629,6 +648,10 @@ export const nl = {
       "Wie deze site aanpast, kan meelezen met wat je daarna typt. Daarom kun je nakijken wat er draait.",
       "Je netwerk ziet dat je hier was, niet wat je schreef.",
       "Op een toestel waarop iemand meekijkt, kijkt die ook hier mee.",
+      "Het secretariaat en wie de techniek beheert, zouden samen stiekem een lezer kunnen toevoegen. Er is nog geen openbare lijst waarop dat te zien is.",
+      "Wie een oude kopie van ons systeem heeft én de sleutel van iemand die toen mocht lezen, kan nog openen wat die toen kon lezen.",
+      "Gaat onze databank voorgoed verloren, dan is weg wat er na de laatste kopie bij kwam.",
+      "Ons systeem ziet de productie, wat je aankruist, je taal, wie mag lezen, wie je uitsluit, wie wanneer opende en hoe lang teksten ongeveer zijn. Wat je schrijft ziet het niet.",
     ],
   },
   running: {
