@@ -287,6 +287,14 @@ export const en: Words = {
     invited: "I have an invitation",
     fileHint: "The file stays sealed on this device.",
   },
+  replaces: {
+    title: "There is a key on this device already",
+    text: "If you go on, another key takes its place. Without a copy of the old key file you can open nothing with the old key any more.",
+    passkey:
+      "A passkey opens the old key. That passkey then opens nothing on this device any more. Once you are signed in you can add a new one.",
+    leave: "Leave it as it is",
+    replace: "Replace",
+  },
   work: {
     places: "Desk",
     cases: "Reports",

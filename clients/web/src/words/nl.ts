@@ -291,6 +291,14 @@ export const nl = {
     invited: "Ik heb een uitnodiging",
     fileHint: "Het bestand blijft versleuteld op dit toestel staan.",
   },
+  replaces: {
+    title: "Op dit toestel staat al een sleutel",
+    text: "Ga je door, dan komt een andere sleutel in de plaats. Zonder kopie van het oude sleutelbestand kun je met de oude sleutel niets meer openen.",
+    passkey:
+      "Een passkey opent de oude sleutel. Die passkey opent daarna niets meer op dit toestel. Als je bent aangemeld kun je er een nieuwe toevoegen.",
+    leave: "Laten zoals het is",
+    replace: "Vervangen",
+  },
   work: {
     places: "Werkplek",
     cases: "Meldingen",
