@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import pytest
 
+from meldbrug.client.keyfile import load_keys
 from tests.browser.conftest import Visit
 from tests.browser.test_passkeys import (
     BY_PASSKEY,
+    DESK,
     ROLE,
     adds,
     at_the_device,
@@ -81,3 +85,17 @@ async def test_the_key_is_taken_off_the_device(visit: Visit, scheme: str) -> Non
     await visitor.sees("Op dit toestel staat nog geen sleutel.")
     await visitor.has_no_barrier()
     assert await visitor.page.evaluate("() => localStorage.length") == 0
+
+
+async def test_the_exported_file_is_the_python_client_s_and_has_the_passkey(
+    visit: Visit, tmp_path: Path
+) -> None:
+    visitor = await visit(**DESK)
+    authenticator = await Authenticator.of(visitor.page)
+    await adds(visitor)
+    path = await exported(visitor, tmp_path)
+    shown = await visitor.page.locator(".fingerprint").inner_text()
+    [entry] = json.loads(path.read_text("utf-8"))["passkeys"]
+
+    assert load_keys(path, PASSPHRASE).kid == "".join(shown.split())
+    assert [base64.b64decode(entry["credential"])] == await authenticator.passkeys()
