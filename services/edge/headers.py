@@ -19,6 +19,9 @@ POLICY = (
     "trusted-types svelte-trusted-html meldbrug-worker",
 )
 
+# What the app has no use for, whoever gets into it has no use of.
+UNUSED = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
+
 
 def headers(hsts_s: int) -> list[tuple[str, str]]:
     """The headers of every answer; browsers insist on TLS for `hsts_s` seconds."""
@@ -28,6 +31,7 @@ def headers(hsts_s: int) -> list[tuple[str, str]]:
         ("cross-origin-embedder-policy", "require-corp"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", ", ".join(f"{feature}=()" for feature in UNUSED)),
         ("referrer-policy", "no-referrer"),
         ("strict-transport-security", f"max-age={hsts_s}"),
         ("x-content-type-options", "nosniff"),

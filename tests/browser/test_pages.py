@@ -31,6 +31,16 @@ async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
     assert titles == {"Overzicht"}
 
 
+async def test_no_page_may_use_a_camera_a_microphone_or_where_somebody_is(visit: Visit) -> None:
+    """T5: whatever runs in the page."""
+    visitor = await visit()
+    await visitor.go()
+    allowed = await visitor.page.evaluate("() => document.featurePolicy.allowedFeatures()")
+
+    assert "publickey-credentials-get" in allowed
+    assert not {"camera", "microphone", "geolocation", "display-capture"} & set(allowed)
+
+
 async def test_what_is_running_is_compared_with_the_list(visit: Visit) -> None:
     visitor = await visit()
     await visitor.go("running")
