@@ -20,6 +20,24 @@ async def test_no_page_has_a_barrier_or_leaves_a_small_screen(visit: Visit, loca
         assert await visitor.page.evaluate("() => document.documentElement.lang") == locale[:2]
 
 
+async def test_without_the_words_of_a_language_those_that_are_shown_stay(visit: Visit) -> None:
+    visitor = await visit()
+    page = visitor.page
+    await visitor.go("start")
+    await page.context.route("**/assets/en-*", lambda route: route.abort())
+    async with page.expect_event("requestfailed"):
+        await page.get_by_role("link", name="EN", exact=True).click()
+
+    await visitor.sees("Waar gebeurde het?")
+    assert await page.evaluate("() => document.documentElement.lang") == "nl"
+    await page.get_by_role("link", name="NL", exact=True).click()
+    await page.context.unroute("**/assets/en-*")
+    await page.get_by_role("link", name="EN", exact=True).click()
+    await visitor.sees("Where did it happen?")
+    assert await page.evaluate("() => document.documentElement.lang") == "en"
+    visitor.complaints[:] = [text for text in visitor.complaints if "ERR_FAILED" not in text]
+
+
 async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
     """T13: whoever sees the tab or the history sees the same for every page."""
     visitor = await visit()

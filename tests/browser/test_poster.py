@@ -19,6 +19,7 @@ ADMIN = "duinroos-admin"
 TITLE = "De Laatste Veerpont"
 DESK = {"width": 1200, "height": 900}
 ELSEWHERE = SecretKeys.generate().kid
+PRODUCTIONS = {"nl": "Producties", "en": "Productions"}
 REFUSED = {"nl": "Deze link hoort bij een andere Meldbrug", "en": "This link belongs to another Meldbrug"}
 # The grey of each pixel of a picture; the browser knows how a picture is written.
 GREYS = """async (png) => {
@@ -54,7 +55,7 @@ async def at_the_poster(admin: Visitor) -> None:
     """Signs in, and comes to the poster as an admin does."""
     page = admin.page
     await admin.sign_in(ADMIN)
-    await page.evaluate("() => { location.hash = `${location.hash.slice(0, 4)}/work/productions`; }")
+    await page.get_by_role("link", name=PRODUCTIONS[admin.language], exact=True).click()
     row = page.locator("li", has_text=TITLE).first
     await row.locator("a[href*='poster']").click()
     await page.locator(".poster .qr").wait_for()
