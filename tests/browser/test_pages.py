@@ -20,6 +20,16 @@ async def test_no_page_has_a_barrier_or_leaves_a_small_screen(visit: Visit, loca
         assert await visitor.page.evaluate("() => document.documentElement.lang") == locale[:2]
 
 
+async def test_another_language_keeps_what_was_typed(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.go("back")
+    await visitor.page.locator("#twelve").fill("nog niet af")
+    await visitor.page.get_by_role("link", name="EN", exact=True).click()
+    await visitor.sees("Back to what you told")
+
+    assert await visitor.page.locator("#twelve").input_value() == "nog niet af"
+
+
 async def test_without_the_words_of_a_language_those_that_are_shown_stay(visit: Visit) -> None:
     visitor = await visit()
     page = visitor.page

@@ -41,7 +41,7 @@ async def read_off(page: Page) -> list[str]:
     png = base64.b64encode(await page.screenshot(full_page=True)).decode()
     width, height, greys = await page.evaluate(GREYS, png)
     picture = memoryview(base64.b64decode(greys)).cast("B", shape=[height, width])
-    return [found.text for found in zxingcpp.read_barcodes(picture)]
+    return [found.text for found in zxingcpp.read_barcodes(picture, try_invert=False)]
 
 
 def link(world: World, language: str) -> str:

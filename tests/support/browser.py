@@ -99,10 +99,12 @@ class Visitor:
     async def has_no_barrier(self) -> None:
         """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice).
 
-        What depends on colours is looked at in every look that a reader may have set.
+        What depends on colours is looked at in every look that a reader may have set; paper has one.
         """
         await self.page.evaluate(_axe())
         await self._has_none(RULES)
+        if await self.page.evaluate("() => matchMedia('print').matches"):
+            return
         chosen = await self.page.evaluate(CHOSEN)
         for look in LOOKS:
             await self.page.emulate_media(**look)
