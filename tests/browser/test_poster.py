@@ -41,7 +41,9 @@ async def read_off(page: Page) -> list[str]:
     png = base64.b64encode(await page.screenshot(full_page=True)).decode()
     width, height, greys = await page.evaluate(GREYS, png)
     picture = memoryview(base64.b64decode(greys)).cast("B", shape=[height, width])
-    return [found.text for found in zxingcpp.read_barcodes(picture, try_invert=False)]
+    # Dark must be dark and light be light: on paper nothing is made up for.
+    strict = {"try_invert": False, "binarizer": zxingcpp.Binarizer.FixedThreshold}
+    return [found.text for found in zxingcpp.read_barcodes(picture, **strict)]
 
 
 def link(world: World, language: str) -> str:
