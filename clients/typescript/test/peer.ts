@@ -35,9 +35,9 @@ type Given = any;
 
 const [base = "", installation = ""] = process.argv.slice(2);
 let solved = 0;
-const solver: Solver = (puzzle) => {
+const solver: Solver = (puzzle, withinS) => {
   solved += 1;
-  return solve(puzzle, DEVICE, Number.POSITIVE_INFINITY);
+  return solve(puzzle, DEVICE, withinS);
 };
 const connection = new Connection({ base, installation, solver });
 const publicly = new PublicClient(connection);

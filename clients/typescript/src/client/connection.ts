@@ -251,8 +251,9 @@ export class Connection {
       return false;
     }
     tries.puzzles += 1;
-    const solver = this.#solver ?? ((set) => solve(set, this.device, tries.untilS));
-    tries.solution = { "meldbrug-puzzle": solutionHeader(puzzle, await solver(puzzle)) };
+    const solver: Solver = this.#solver ?? ((set, withinS) => solve(set, this.device, withinS));
+    const nonce = await solver(puzzle, tries.untilS - this.device.elapsedS());
+    tries.solution = { "meldbrug-puzzle": solutionHeader(puzzle, nonce) };
     return true;
   }
 }

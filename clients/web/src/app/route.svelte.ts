@@ -60,7 +60,6 @@ export function follow(): void {
 
 function read(): void {
   state.place = placeOf(location.hash);
-  document.documentElement.lang = state.place.language;
 }
 
 function ownLanguage(): Language {
