@@ -18,9 +18,7 @@ from services.kernel.authz import Grant
 INDEPENDENT = "independent"
 
 
-def newest(
-    subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()
-) -> Select[Any]:
+def newest(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Select[Any]:
     """The reader's places before `before`, newest change first: one short walk of one index.
 
     Of places whose stub the reader sees in one of `states`; of all without. What is alive has an index of its

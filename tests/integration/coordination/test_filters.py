@@ -98,9 +98,7 @@ async def test_a_handlers_list_can_be_of_one_production(world: World) -> None:
     others = await world.case()
 
     found = await handler.incidents(production=world.production, page_size=2)
-    rest = await handler.incidents(
-        production=world.production, page_size=2, page_token=found.next_page_token
-    )
+    rest = await handler.incidents(production=world.production, page_size=2, page_token=found.next_page_token)
 
     names = {incident.name for page in (found, rest) for incident in page.incidents}
     assert names == {case.name for case in mine}
@@ -119,9 +117,7 @@ async def test_production_and_state_narrow_together(world: World) -> None:
     seen = await handler.incident(cases[0].name)
     await handler.acknowledge(seen.name, seen.etag)
 
-    found = await handler.incidents(
-        production=world.production, state=common.INCIDENT_STATE_ACKNOWLEDGED
-    )
+    found = await handler.incidents(production=world.production, state=common.INCIDENT_STATE_ACKNOWLEDGED)
 
     assert [incident.name for incident in found.incidents] == [cases[0].name]
 

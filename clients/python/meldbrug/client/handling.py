@@ -49,9 +49,7 @@ class Handling:
         """Yields the incidents that the caller handles, newest first; of one state or production when named."""
 
         async def fetch(token: str) -> coordination.ListIncidentsResponse:
-            request = coordination.ListIncidentsRequest(
-                page_token=token, state=state, production=production
-            )
+            request = coordination.ListIncidentsRequest(page_token=token, state=state, production=production)
             return await self._coordinate("ListIncidents", request, coordination.ListIncidentsResponse)
 
         async for incident in every(fetch, lambda page: page.incidents):
