@@ -12,7 +12,7 @@ from meldbrug.client import MemberClient
 from meldbrug.common.v1.common_pb2 import INCIDENT_STATE_ACKNOWLEDGED, PURPOSE_INFORM
 from tests.browser.conftest import Visit
 from tests.browser.test_views import goes, ids
-from tests.support.actors import Actors, Case, Hired
+from tests.support.actors import TEXTS, Actors, Case, Hired
 from tests.support.browser import Visitor
 from tests.support.sector import World
 
@@ -376,3 +376,37 @@ async def test_members_are_listed_page_by_page_and_a_new_one_is_above(world: Wor
     await expect(visitor.page.locator(".rows > li > strong").first).to_have_text("Nieuw lid")
     assert (await visitor.page.locator(".rows > li > strong").all_inner_texts())[1:] == titles
     await visitor.has_no_barrier()
+
+
+async def opened(case: Case) -> list[str]:
+    """The sections that handlers opened, as the reporter sees it, each as often as it was."""
+    return [
+        section async for seen in case.reporter.openings() if seen.who for section in seen.opening.sections
+    ]
+
+
+async def test_the_end_of_a_long_talk_is_opened_first_and_no_text_twice(world: World, visit: Visit) -> None:
+    actors = await Actors.on_their_own(world)
+    hired = await actors.counsellor("duinroos")
+    case = await actors.report([hired.client])
+    for place in range(33):
+        await hired.client.handler.send(case.incident, f"Bericht {place}.")
+    visitor = await visit(**DESK)
+    messages = visitor.page.locator(".message p")
+    await visitor.go(f"work/case/{ids(case.incident)}")
+    await visitor.sign_in_here(hired.client.keys)
+    await expect(messages).to_have_count(30)
+    await visitor.has_no_barrier()
+    assert await messages.first.inner_text() == "Bericht 3."
+    assert len(await opened(case)) == len(TEXTS) + 30
+
+    await visitor.button("Open eerdere berichten (nog 3)").press("Enter")
+    await expect(messages).to_have_count(33)
+    await expect(visitor.page.get_by_role("heading", name="Gesprek")).to_be_focused()
+    await visitor.page.locator("#message").fill("Het laatste.")
+    await visitor.press("Versturen")
+    await expect(messages).to_have_count(34)
+
+    found = await opened(case)
+    assert len(found) == len(set(found)) == len(TEXTS) + 34
+    assert [await messages.nth(at).inner_text() for at in (0, 33)] == ["Bericht 0.", "Het laatste."]

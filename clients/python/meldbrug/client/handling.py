@@ -46,7 +46,7 @@ class Handling:
         state: common.IncidentState.ValueType = common.INCIDENT_STATE_UNSPECIFIED,
         production: str = "",
     ) -> AsyncIterator[coordination_pb2.Incident]:
-        """Yields the incidents that the caller handles, newest first; of one state or production when named."""
+        """Yields the incidents that the caller handles, newest first; of a state or production when named."""
 
         async def fetch(token: str) -> coordination.ListIncidentsResponse:
             request = coordination.ListIncidentsRequest(page_token=token, state=state, production=production)

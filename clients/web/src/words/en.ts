@@ -300,6 +300,7 @@ export const en: Words = {
     opening: "Opening. Everything is checked on this device, and the reporter can see each opening.",
     acknowledge: "Say that it was seen",
     reporter: "reporter",
+    earlier: (count) => (count === 1 ? "Open 1 earlier message" : `Open earlier messages (${count} left)`),
     write: "Write to the reporter",
     note: "Note for handlers",
     keep: "Keep",

@@ -304,6 +304,8 @@ export const nl = {
       "Bezig met openen. Alles wordt op dit toestel nagekeken, en elke opening is voor de melder te zien.",
     acknowledge: "Laat weten dat het gezien is",
     reporter: "melder",
+    earlier: (count: number) =>
+      count === 1 ? "Open 1 eerder bericht" : `Open eerdere berichten (nog ${count})`,
     write: "Schrijf aan de melder",
     note: "Aantekening voor behandelaars",
     keep: "Bewaren",
