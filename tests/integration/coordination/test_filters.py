@@ -113,9 +113,11 @@ async def test_a_handlers_list_can_be_of_one_production(world: World) -> None:
 
 async def test_production_and_state_narrow_together(world: World) -> None:
     handler = await world.handler()
-    cases = [await world.case(handler) for _ in range(2)]
-    seen = await handler.incident(cases[0].name)
-    await handler.acknowledge(seen.name, seen.etag)
+    cases = [await world.case(handler) for _ in range(3)]
+    cases[1].snapshot.production = new("productions")
+    await cases[1].tell()
+    for case in cases[:2]:
+        await handler.acknowledge(case.name, (await handler.incident(case.name)).etag)
 
     found = await handler.incidents(production=world.production, state=common.INCIDENT_STATE_ACKNOWLEDGED)
 
