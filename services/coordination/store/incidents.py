@@ -47,8 +47,8 @@ async def handled(
 ) -> list[IncidentView]:
     """Incidents that `subject` handles and that are wanted, newest first, after a place.
 
-    Whatever is wanted, it is one walk of the handler's own list: what one person handles is never so much that
-    an index for each filter would be worth its writes.
+    Whatever is wanted, it is one walk of the handler's own list: what one person handles is never so much
+    that an index for each filter would be worth its writes.
     """
     query = select(t.incidents).join(t.handlers, t.handlers.c.incident == t.incidents.c.name)
     place = tuple_(t.handlers.c.create_time, t.handlers.c.incident)

@@ -1,5 +1,6 @@
 // The key file of this device, and the one that is about to take its place: both sealed, each replaced in one step.
 
+import { KeyFileError } from "meldbrug";
 import { kidIn } from "meldbrug/keyfile";
 
 const PLACE = "key-file";
@@ -50,7 +51,16 @@ export function forgetNext(kid: string, storage: Storage = localStorage): void {
   const waiting = Object.keys(storage).filter((place) => place.startsWith(NEXT));
   for (const place of waiting) {
     const after = place.slice(NEXT.length);
-    const next = nextFile(after, storage);
-    if (after === kid || (next && kidIn(next) === kid)) storage.removeItem(place);
+    if (after === kid || isOf(kid, nextFile(after, storage))) storage.removeItem(place);
+  }
+}
+
+function isOf(kid: string, file: Uint8Array | undefined): boolean {
+  try {
+    return file !== undefined && kidIn(file) === kid;
+  } catch (error) {
+    // A damaged file is nobody's, and keeps nobody from removing theirs.
+    if (error instanceof KeyFileError) return false;
+    throw error;
   }
 }
