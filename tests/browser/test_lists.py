@@ -26,9 +26,10 @@ INSERT INTO coordination.notices
   SELECT %(incident)s || '/notices/' || name, %(incident)s, 'participations/s', 'participations/r', 9, '{4}',
          'v1', now(), now(), null, now(), now(), null, null, now(), 'c' FROM unnest(%(names)s::text[]) name;
 INSERT INTO coordination.deliveries
-  SELECT %(incident)s || '/notices/' || name, %(subject)s, false, now(), null, now(), place, now(), 'c'
-  FROM unnest(%(names)s::text[]) WITH ORDINALITY AS named (name, place);
-INSERT INTO coordination.inboxes VALUES (%(subject)s, %(count)s);
+  SELECT %(incident)s || '/notices/' || name, %(subject)s, false, now(), null, now(), place + %(after)s,
+         now(), 'c' FROM unnest(%(names)s::text[]) WITH ORDINALITY AS named (name, place);
+INSERT INTO coordination.inboxes VALUES (%(subject)s, %(count)s)
+  ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq;
 """
 
 
@@ -37,13 +38,14 @@ def new_id() -> str:
     return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
 
 
-async def with_stones(world: World, hired: Hired, count: int) -> None:
-    """Lays so many tombstones into a reader's inbox, which was empty."""
+async def with_stones(world: World, hired: Hired, count: int, after: int = 0) -> None:
+    """Lays so many tombstones into a reader's inbox, in which there were `after`."""
     given = {
         "incident": f"incidents/{new_id()}",
         "names": [new_id() for _ in range(count)],
         "subject": (await hired.client.me()).member.subject,
-        "count": count,
+        "count": after + count,
+        "after": after,
     }
     with world.sql() as sql, sql.cursor() as cursor:
         for statement in STONES.split(";")[:-1]:
@@ -124,6 +126,12 @@ async def test_a_list_keeps_five_hundred_rows_and_says_so(world: World, visit: V
     await shows(visitor, 500)
     await visitor.sees("Er zijn er meer dan 500.")
     assert await visitor.button("Toon meer").count() == 0
+    before = await rows(visitor)
+    await with_stones(world, hired, 1, after=520)
+    await visitor.button("1 nieuwe, toon").press("Enter")
+    await expect(visitor.button("1 nieuwe, toon")).to_have_count(0)
+
+    assert (await rows(visitor))[1:] == before[:-1], "the last row makes room"
     await at_the_top(visitor)
     await visitor.has_no_barrier()
 
