@@ -6,9 +6,11 @@ import shutil
 from functools import cache
 from typing import Any
 
-from playwright.async_api import ConsoleMessage, Error, Locator, Page
+from playwright.async_api import ConsoleMessage, Error, FilePayload, Locator, Page
 
 from clients.environment import HERE
+from meldbrug.client.keyfile import sealed_file
+from meldbrug.crypto import SecretKeys
 from tests.support.sector import World
 
 # Debian's Chromium without calls home; it runs as whoever runs the tests, root included.
@@ -81,7 +83,7 @@ class Visitor:
 
     async def sees(self, text: str) -> None:
         """Waits until somebody can read it."""
-        await self.page.get_by_text(text).first.wait_for()
+        await self.page.get_by_text(text).filter(visible=True).first.wait_for()
 
     async def comes_to_write(self, code: str) -> list[str]:
         """Goes through the steps of telling up to the text, in Dutch; returns the receipt."""
@@ -122,10 +124,25 @@ class Visitor:
     async def sign_in(self, role: str) -> None:
         """Signs in with a role's key file, which gets a passphrase on this device."""
         await self.go("work")
-        await self.page.locator("#key-file").set_input_files(self.world.sector.key_file(role))
+        await self.sign_in_here(self.world.sector.keys(role))
+
+    async def sign_in_here(self, keys: SecretKeys | None = None) -> None:
+        """Signs in at the place where they are: with keys from elsewhere, or with those of this device."""
+        if keys:
+            await self.gives_keys(keys)
         await self.page.locator("#passphrase").fill(PASSPHRASE)
         await self.page.locator("form button").click()
         await self.page.locator(".seat").wait_for()
+
+    async def gives_keys(self, keys: SecretKeys) -> None:
+        """Chooses a key file without passphrase, and thinks of one."""
+        file = FilePayload(name="key.json", mimeType="application/json", buffer=sealed_file(keys, None))
+        await self.page.locator("#key-file").set_input_files(file)
+        await self.page.locator("#passphrase").fill(PASSPHRASE)
+
+    def does_not_mind(self, complaint: str) -> None:
+        """Forgets what the browser wrote down by itself about something that the test did."""
+        self.complaints[:] = [text for text in self.complaints if complaint not in text]
 
 
 def chromium_path() -> str:

@@ -28,6 +28,11 @@ export class PasskeyError extends Error {
   }
 }
 
+/** Whether the installation knows the key no more, or not yet. */
+export function isUnknownKey(error: unknown): boolean {
+  return error instanceof Refused && error.reason === "KEY_UNKNOWN";
+}
+
 /** Returns one sentence for a failure: what it means, and what helps. */
 export function problemOf(error: unknown, w: Words["problems"]): string {
   if (error instanceof OtherInstallation) return w.otherInstallation;
@@ -48,6 +53,8 @@ function withTheKey(error: PasskeyError | KeyFileError, w: Words["problems"]): s
 
 function refusedBy(error: Refused, w: Words["problems"]): string {
   if (error.reason === "OVERLOADED") return w.comeBackLater;
+  if (error.reason === "SEATS_WITHOUT_SUCCESSOR") return w.seatCame;
+  if (isUnknownKey(error)) return w.keyUnknown;
   if (error.reason === "WRONG_STATE") return w.wrongState;
   return error.code === "INVALID_ARGUMENT" ? w.doesNotFit : w.unexpected;
 }
