@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 from playwright.async_api import ConsoleMessage, Error, FilePayload, Locator, Page
 
 from clients.environment import HERE
-from meldbrug.client.keyfile import sealed_file
+from meldbrug.client import keyfile
 from meldbrug.crypto import SecretKeys
 from tests.support.sector import World
 
@@ -25,6 +26,7 @@ CALM = (
 )
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 20_000
+LIGHT = keyfile.Cost(keyfile.MEMORY_KIB.start, keyfile.ITERATIONS.start, keyfile.LANES.start)
 PASSPHRASE = "een lange wachtzin voor een test"
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -122,7 +124,7 @@ class Visitor:
         assert barriers == [], (look, barriers)
 
     async def sign_in(self, role: str) -> None:
-        """Signs in with a role's key file, which gets a passphrase on this device."""
+        """Signs in with a role's keys."""
         await self.go("work")
         await self.sign_in_here(self.world.sector.keys(role))
 
@@ -135,14 +137,20 @@ class Visitor:
         await self.page.locator(".seat").wait_for()
 
     async def gives_keys(self, keys: SecretKeys) -> None:
-        """Chooses a key file without passphrase, and thinks of one."""
-        file = FilePayload(name="key.json", mimeType="application/json", buffer=sealed_file(keys, None))
+        """Chooses a key file, and gives its passphrase."""
+        file = FilePayload(name="key.json", mimeType="application/json", buffer=light_file(keys))
         await self.page.locator("#key-file").set_input_files(file)
         await self.page.locator("#passphrase").fill(PASSPHRASE)
 
     def does_not_mind(self, complaint: str) -> None:
         """Forgets what the browser wrote down by itself about something that the test did."""
         self.complaints[:] = [text for text in self.complaints if complaint not in text]
+
+
+def light_file(keys: SecretKeys) -> bytes:
+    """Returns a key file whose passphrase costs as little as one may: tests sign in many times."""
+    with patch.object(keyfile, "COST", LIGHT):
+        return keyfile.sealed_file(keys, PASSPHRASE)
 
 
 def chromium_path() -> str:
