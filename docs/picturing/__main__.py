@@ -141,7 +141,8 @@ class Camera:
         """Walks through all of it in one language on one size of screen."""
         print(f"Walking in {language} on a {size}")
         take = partial(self._take, size=size)
-        for number, way in enumerate((walks.handling, walks.reading, walks.administering, walks.returning)):
+        ways = (walks.handling, walks.reading, walks.administering, walks.returning, walks.presiding)
+        for number, way in enumerate(ways):
             async with self._visitor(language, size, number) as visitor:
                 await way(visitor, take, reports)
         async with self._visitor(language, size, 9) as visitor:

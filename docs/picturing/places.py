@@ -95,6 +95,13 @@ PLACES = (
         "The productions of an organisation, their codes, and who sits where",
         "productions",
     ),
+    Place("work-poster", "work", "A production's poster, with the start link as a code to scan", "poster"),
+    Place(
+        "work-secretariat",
+        "work",
+        "The secretariat's page: organisations, how each stands, and whose key waits to be compared",
+        "secretariat",
+    ),
     Place("work-device", "work", "The key on this device: its fingerprint, its file, a passkey", "device"),
 )
 NAMES = tuple(place.name for place in PLACES)

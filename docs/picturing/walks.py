@@ -157,6 +157,17 @@ async def administering(visitor: Visitor, take: Take, _told: Told) -> None:
     await production.locator("form").wait_for()
     await production.locator(".told li").first.wait_for()
     await take(visitor, "work-productions")
+    await production.get_by_role("link").click()
+    await visitor.page.locator(".poster svg").wait_for()
+    await take(visitor, "work-poster")
+
+
+async def presiding(visitor: Visitor, take: Take, _told: Told) -> None:
+    """The secretariat looks at the organisations."""
+    await visitor.go("work/secretariat")
+    await visitor.sign_in_here(visitor.world.root)
+    await visitor.page.locator(".rows > li").first.wait_for()
+    await take(visitor, "work-secretariat")
 
 
 async def goes(visitor: Visitor, place: str, whole: str) -> None:

@@ -11,8 +11,8 @@ from meldbrug.common.v1 import common_pb2
 from meldbrug.coordination.v1 import coordination_pb2 as wire
 from meldbrug.coordination.v1 import coordination_service_pb2 as calls
 from services.coordination.domain.clocks import Clock
-from services.coordination.domain.facts import IncidentState
-from services.coordination.domain.views import IncidentView, SentView, StatusView, StubView
+from services.coordination.domain.facts import IncidentState, NoticeState
+from services.coordination.domain.views import IncidentView, SentView, StatusView, StubView, Wanted
 from services.coordination.usecases.following import Following
 from services.coordination.usecases.handling import Handling
 from services.coordination.usecases.reading import Reading
@@ -47,9 +47,9 @@ class HandlerServicer:
         self, request: calls.ListIncidentsRequest, call: Call
     ) -> calls.ListIncidentsResponse:
         """Lists the caller's incidents."""
-        state = IncidentState(request.state) if request.state else None
+        wanted = Wanted(IncidentState(request.state) if request.state else None, request.production)
         shown, token = await self._handling.list_incidents(
-            call.actor, state, request.page_size, request.page_token
+            call.actor, wanted, request.page_size, request.page_token
         )
         return calls.ListIncidentsResponse(incidents=map(_incident, shown), next_page_token=token)
 
@@ -89,8 +89,9 @@ class ReaderServicer:
 
     async def list_inbox(self, request: calls.ListInboxRequest, call: Call) -> calls.ListInboxResponse:
         """Lists the caller's stubs and tombstones."""
+        states = frozenset(map(NoticeState, request.states))
         shown, token, resume = await self._reading.list_inbox(
-            call.actor, request.page_size, request.page_token
+            call.actor, states, request.page_size, request.page_token
         )
         return calls.ListInboxResponse(notices=map(_stub, shown), next_page_token=token, resume_token=resume)
 

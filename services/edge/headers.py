@@ -11,12 +11,16 @@ POLICY = (
     "style-src 'self'",
     "img-src 'self'",
     "connect-src 'self'",
+    "worker-src 'self'",
     "form-action 'none'",
     "frame-ancestors 'none'",
     "base-uri 'none'",
     "require-trusted-types-for 'script'",
-    "trusted-types svelte-trusted-html",
+    "trusted-types svelte-trusted-html meldbrug-worker",
 )
+
+# What the app has no use for, whoever gets into it has no use of.
+UNUSED = ("camera", "display-capture", "geolocation", "microphone", "payment", "usb")
 
 
 def headers(hsts_s: int) -> list[tuple[str, str]]:
@@ -27,6 +31,7 @@ def headers(hsts_s: int) -> list[tuple[str, str]]:
         ("cross-origin-embedder-policy", "require-corp"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", ", ".join(f"{feature}=()" for feature in UNUSED)),
         ("referrer-policy", "no-referrer"),
         ("strict-transport-security", f"max-age={hsts_s}"),
         ("x-content-type-options", "nosniff"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -44,31 +45,39 @@ def directions(
     services = "\n".join(
         f"  {name:<14}{address}  (gRPC, with reflection)" for name, address in endpoints.services.items()
     )
+    roots = [endpoints.edge, *(edge.on_the_network(urlsplit(endpoints.edge).port or 0) if lan else [])]
+    link = edge.start_link(roots[-1], endpoints.installation, sector.code(TITLE))
     return (
         f"{services}\n"
-        f"{browsing(endpoints, lan=lan)}\n"
+        f"{browsing(roots, endpoints.edge_ca_path, lan=lan)}\n"
         f"  metrics       http://{metrics}/metrics\n"
         f"  addresses and key files: {home / 'endpoints.json'}\n"
         "  commands: .venv/bin/meldbrug --help\n\n"
-        f"{trying(endpoints.edge, home / 'keys', sector.code(TITLE), begun)}\n\n"
+        f"{trying(roots[-1], link, home / 'keys', begun)}\n\n"
         "Press Ctrl-C to stop."
     )
 
 
-def browsing(endpoints: Endpoints, *, lan: bool) -> str:
+def browsing(roots: Sequence[str], authority: str, *, lan: bool) -> str:
     """Returns where browsers go, and what makes them trust it."""
-    found = edge.on_the_network(urlsplit(endpoints.edge).port or 0) if lan else []
-    places = "\n".join(f"  {'browsers':<14}{place}" for place in [endpoints.edge, *found])
+    places = "\n".join(f"  {'browsers':<14}{root}" for root in roots)
     phone = (
         "send it to the phone and install it as a certificate authority"
         if lan
         else "`make run ARGS=--lan` lets a phone on this network in"
     )
-    return f"{places}\n  their certificate comes from {endpoints.edge_ca_path}; {phone} (docs/edge.md)"
+    return f"{places}\n  their certificate comes from {authority}; {phone} (docs/edge.md)"
 
 
-def trying(root: str, keys: Path, code: str, begun: Begun) -> str:
-    """Returns where each kind of user of the demo sector begins, and what they sign in with."""
+def trying(root: str, link: str, keys: Path, begun: Begun) -> str:
+    """Returns where each kind of user of the demo sector begins, and what they sign in with.
+
+    Args:
+        root: Where the app is, for other devices too where they are let in.
+        link: Where telling begins for the demo's production.
+        keys: The folder of the stack's keys.
+        begun: The report that is there to try.
+    """
     made = Trying(keys)
     signing = [f"{at(root, door)}\n{'':<30}key file {made.key_file(door.key)}" for door in MEMBERS]
     return "\n".join(
@@ -76,7 +85,7 @@ def trying(root: str, keys: Path, code: str, begun: Begun) -> str:
             "Try it as any of these; a private window for each, since a browser keeps one key.",
             "Everybody in it is made up, and the receipt and keys are for this demo only:",
             "a real receipt is shown once, to its reporter, and kept by nobody else.",
-            f"{at(root, REPORTER)}?c={code}",
+            f"  {REPORTER.who:<28}{link}",
             f"{at(root, RETURNING)}\n{'':<30}twelve words: {begun.receipt}",
             *signing,
             f"  the passphrase of every key file here: {PASSPHRASE}",

@@ -72,6 +72,14 @@ def wait(child: Child, listen: str) -> None:
     child.wait_until(lambda: answers(port, tls=True))
 
 
+def start_link(edge: str, installation: str, code: str) -> str:
+    """Returns where telling begins for a production, in Dutch: the same as on the poster that the app prints.
+
+    The app refuses it when `installation` is not its own. All of it is behind the #: no server is told.
+    """
+    return f"{edge}/#/nl/start?c={code}&i={installation}"
+
+
 def on_the_network(port: int) -> list[str]:
     """Returns the addresses under which another device on this network reaches the edge."""
     return [f"https://{name}:{port}" for name in certificates.names() if name not in certificates.OWN]

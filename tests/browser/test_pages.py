@@ -15,11 +15,37 @@ async def test_no_page_has_a_barrier_or_leaves_a_small_screen(visit: Visit, loca
     visitor = await visit(width=320, height=640, locale=locale)
     for path in PAGES:
         await visitor.go(path)
-        for scheme in ("light", "dark"):
-            await visitor.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-            await visitor.has_no_barrier()
+        await visitor.has_no_barrier()
         assert await visitor.page.evaluate("() => document.documentElement.scrollWidth") <= 320, path
         assert await visitor.page.evaluate("() => document.documentElement.lang") == locale[:2]
+
+
+async def test_another_language_keeps_what_was_typed(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.go("back")
+    await visitor.page.locator("#twelve").fill("nog niet af")
+    await visitor.page.get_by_role("link", name="EN", exact=True).click()
+    await visitor.sees("Back to what you told")
+
+    assert await visitor.page.locator("#twelve").input_value() == "nog niet af"
+
+
+async def test_without_the_words_of_a_language_those_that_are_shown_stay(visit: Visit) -> None:
+    visitor = await visit()
+    page = visitor.page
+    await visitor.go("start")
+    await page.context.route("**/assets/en-*", lambda route: route.abort())
+    async with page.expect_event("requestfailed"):
+        await page.get_by_role("link", name="EN", exact=True).click()
+
+    await visitor.sees("Waar gebeurde het?")
+    assert await page.evaluate("() => document.documentElement.lang") == "nl"
+    await page.get_by_role("link", name="NL", exact=True).click()
+    await page.context.unroute("**/assets/en-*")
+    await page.get_by_role("link", name="EN", exact=True).click()
+    await visitor.sees("Where did it happen?")
+    assert await page.evaluate("() => document.documentElement.lang") == "en"
+    visitor.complaints[:] = [text for text in visitor.complaints if "ERR_FAILED" not in text]
 
 
 async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
@@ -31,6 +57,16 @@ async def test_the_title_and_the_address_tell_nothing(visit: Visit) -> None:
         titles.add(await visitor.page.title())
 
     assert titles == {"Overzicht"}
+
+
+async def test_no_page_may_use_a_camera_a_microphone_or_where_somebody_is(visit: Visit) -> None:
+    """T5: whatever runs in the page."""
+    visitor = await visit()
+    await visitor.go()
+    allowed = await visitor.page.evaluate("() => document.featurePolicy.allowedFeatures()")
+
+    assert "publickey-credentials-get" in allowed
+    assert not {"camera", "microphone", "geolocation", "display-capture"} & set(allowed)
 
 
 async def test_what_is_running_is_compared_with_the_list(visit: Visit) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from meldbrug.client.keyfile import load_keys
 from tests.browser.conftest import Visit
 from tests.support.authenticator import Authenticator
 from tests.support.browser import PASSPHRASE, Visitor
@@ -39,6 +35,13 @@ LISTENS = """for (const name of ["create", "get"]) {
       authenticatorSelection?.residentKey ?? "as it is"];
     return ask(options);
   };
+}"""
+
+
+# Gives whoever is asked no more than this, as somebody who closes the prompt gives nothing.
+IMPATIENT = """for (const name of ["create", "get"]) {
+  const ask = navigator.credentials[name].bind(navigator.credentials);
+  navigator.credentials[name] = (options) => ask({ publicKey: { ...options.publicKey, timeout: 1000 } });
 }"""
 
 
@@ -171,6 +174,52 @@ async def test_another_authenticator_leaves_it_locked(visit: Visit) -> None:
     await enters(visitor)
 
 
+async def test_a_prompt_that_is_not_answered_loses_nothing_and_can_be_asked_again(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.page.add_init_script(IMPATIENT)
+    authenticator = await Authenticator.of(visitor.page)
+    await adds(visitor)
+    before = await kept(visitor)
+    await comes_back(visitor)
+    await authenticator.is_touched(by_itself=False)
+    await stays_locked(visitor, REFUSED)
+    assert await kept(visitor) == before
+
+    await authenticator.is_touched(by_itself=True)
+    await visitor.press(BY_PASSKEY)
+    await visitor.page.locator(".seat").wait_for()
+
+
+async def test_a_passkey_that_is_given_up_while_it_is_made_leaves_the_file_as_it_was(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.page.add_init_script(IMPATIENT)
+    authenticator = await Authenticator.of(visitor.page)
+    await at_the_device(visitor)
+    before = await kept(visitor)
+    await authenticator.is_touched(by_itself=False)
+    await visitor.press("Passkey toevoegen")
+    await visitor.sees(REFUSED)
+    await visitor.has_no_barrier()
+    assert await kept(visitor) == before
+
+    await comes_back(visitor)
+    await enters(visitor)
+
+
+async def test_with_no_authenticator_left_the_passphrase_opens_it(visit: Visit) -> None:
+    visitor = await visit()
+    await visitor.page.add_init_script(IMPATIENT)
+    authenticator = await Authenticator.of(visitor.page)
+    await adds(visitor)
+    await comes_back(visitor)
+    await authenticator.remove()
+
+    await stays_locked(visitor, REFUSED)
+    await enters(visitor)
+    await visitor.page.get_by_role("link", name="Dit toestel").click()
+    await visitor.sees("Je sleutel gaat ook open met een passkey.")
+
+
 async def test_a_foreign_passkey_that_the_file_was_made_to_name_leaves_it_locked(visit: Visit) -> None:
     """What opens the file is not the name of a passkey, but what its authenticator makes."""
     visitor = await visit()
@@ -227,20 +276,6 @@ async def test_a_passkey_that_was_taken_away_opens_nothing(visit: Visit) -> None
     await enters(visitor)
 
 
-async def test_the_exported_file_is_the_python_client_s_and_has_the_passkey(
-    visit: Visit, tmp_path: Path
-) -> None:
-    visitor = await visit(**DESK)
-    authenticator = await Authenticator.of(visitor.page)
-    await adds(visitor)
-    path = await exported(visitor, tmp_path)
-    shown = await visitor.page.locator(".fingerprint").inner_text()
-    [entry] = json.loads(path.read_text("utf-8"))["passkeys"]
-
-    assert load_keys(path, PASSPHRASE).kid == "".join(shown.split())
-    assert [base64.b64decode(entry["credential"])] == await authenticator.passkeys()
-
-
 async def test_at_another_address_the_passkey_opens_nothing(visit: Visit, tmp_path: Path) -> None:
     """A page elsewhere that has even the file gets nothing of its passkey."""
     visitor = await visit(**DESK)
@@ -252,18 +287,3 @@ async def test_at_another_address_the_passkey_opens_nothing(visit: Visit, tmp_pa
 
     await stays_locked(visitor, UNABLE)
     await enters(visitor)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_key_is_taken_off_the_device(visit: Visit, scheme: str) -> None:
-    visitor = await visit(width=320, height=640, color_scheme=scheme)
-    await at_the_device(visitor)
-    await visitor.has_no_barrier()
-    assert await visitor.page.evaluate("() => document.documentElement.scrollWidth") <= 320
-    assert await visitor.button("Van dit toestel halen").is_disabled()
-    await visitor.page.get_by_role("checkbox").check()
-    await visitor.press("Van dit toestel halen")
-
-    await visitor.sees("Op dit toestel staat nog geen sleutel.")
-    await visitor.has_no_barrier()
-    assert await visitor.page.evaluate("() => localStorage.length") == 0

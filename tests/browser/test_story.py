@@ -50,7 +50,10 @@ async def comes_back(reporter: Visitor, receipt: list[str]) -> None:
 async def proposes(handler: Visitor) -> None:
     """Acknowledges the newest report, answers, and drafts a notice."""
     page = handler.page
-    await handler.sign_in("duinroos-vp")
+    await handler.go("work")
+    # A file without a passphrase gets one on this device.
+    await page.locator("#key-file").set_input_files(handler.world.sector.key_file("duinroos-vp"))
+    await handler.sign_in_here()
     await page.locator(".rows a").first.wait_for()
     await handler.has_no_barrier()
     await page.locator(".rows a").first.click()

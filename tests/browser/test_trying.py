@@ -13,6 +13,7 @@ from demo.trying import FRESH_FOR, PASSPHRASE, Begun, Trying
 from services.stack import Endpoints
 from services.stack.__main__ import to_try
 from services.stack.directions import MEMBERS, REPORTER, RETURNING, Door, at, coming_back, directions
+from services.stack.edge import start_link
 from tests.browser.conftest import Visit
 from tests.support.sector import World
 
@@ -99,7 +100,7 @@ def test_each_kind_of_user_is_named_with_an_address_and_what_to_sign_in_with(
 
     for door in (RETURNING, *MEMBERS):
         assert f"{endpoints.edge}/#/nl/{door.path}" in printed
-    assert f"{endpoints.edge}/#/nl/start?c={world.sector.code('veerpont')}" in printed
+    assert start_link(endpoints.edge, endpoints.installation, world.sector.code("veerpont")) in printed
     assert all(str(keys.key_file(door.key)) in printed for door in MEMBERS)
     assert f"twelve words: {begun.receipt}" in printed
     assert PASSPHRASE in printed

@@ -34,7 +34,8 @@ def views_of(page: str) -> set[str]:
 
 
 def views() -> Iterator[tuple[str, str]]:
-    for page, file in (("start", "reporter/Start.svelte"), ("work", "work/Work.svelte")):
+    files = (("start", "reporter/Start.svelte"), ("work", "work/Work.svelte"), ("work", "../work/seldom.ts"))
+    for page, file in files:
         yield from ((page, view) for view in views_of((APP / file).read_text("utf-8")))
 
 

@@ -39,6 +39,11 @@ class Authenticator:
         options = {"authenticatorId": self._key, "isUserVerified": its_user}
         await self._session.send("WebAuthn.setUserVerified", options)
 
+    async def is_touched(self, *, by_itself: bool) -> None:
+        """Whether somebody touches it at once when it is asked something; else whoever asks waits."""
+        options = {"authenticatorId": self._key, "enabled": by_itself}
+        await self._session.send("WebAuthn.setAutomaticPresenceSimulation", options)
+
     async def passkeys(self) -> list[bytes]:
         """The ids of the passkeys that it keeps."""
         held = await self._session.send("WebAuthn.getCredentials", {"authenticatorId": self._key})

@@ -25,7 +25,7 @@ from services.stack.stack import Stack
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / ".stack"
 TOOLS = STACK / "tools"
-MEMORY = Path("/dev/shm")  # noqa: S108 (a folder of this user's own is made in it)
+MEMORY = Path("/dev/shm")
 PLENTY_BYTES = 8 * 2**30
 NUMBERS = itertools.count(1)
 RUNNING: list[Stack] = []

@@ -5,7 +5,7 @@
 
 import { create, type DescMethodUnary, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
-import { pathOf } from "../src/client/connection.js";
+import { pathOf } from "../src/client/names.js";
 import {
   Capacity,
   Kind,

@@ -148,3 +148,19 @@ test("pages are turned until the last", async () => {
 
   assert.deepEqual(found, ["a", "b", "c"]);
 });
+
+test("a page may be asked for again", async () => {
+  const pages = new Map([
+    ["", { items: ["a"], nextPageToken: "next" }],
+    ["next", { items: ["b"], nextPageToken: "" }],
+  ]);
+  const list = every(
+    async (token) => pages.get(token) ?? assert.fail(),
+    (page) => page.items,
+  );
+
+  const first = await list.page();
+  for (const _ of [1, 2]) {
+    assert.deepEqual(await list.page(first.nextPageToken), { items: ["b"], nextPageToken: "" });
+  }
+});

@@ -35,9 +35,9 @@ type Given = any;
 
 const [base = "", installation = ""] = process.argv.slice(2);
 let solved = 0;
-const solver: Solver = (puzzle) => {
+const solver: Solver = (puzzle, withinS) => {
   solved += 1;
-  return solve(puzzle, DEVICE, Number.POSITIVE_INFINITY);
+  return solve(puzzle, DEVICE, withinS);
 };
 const connection = new Connection({ base, installation, solver });
 const publicly = new PublicClient(connection);
@@ -163,7 +163,8 @@ const ACTS: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
   history: async (given) =>
     (await all(new Consents(await reporterOf(given)).history())).map(({ kind, notice }) => [kind, notice]),
 
-  cases: async (given) => (await all((await memberOf(given)).handler.cases())).map(({ name }) => name),
+  cases: async (given) =>
+    (await all((await memberOf(given)).handler.cases(given.state, given.production))).map(({ name }) => name),
   acknowledgeCase: async (given) => (await (await memberOf(given)).handler.acknowledge(given.incident)).state,
   assess: async (given) =>
     (await (await memberOf(given)).handler.assess(given.incident, given.outcome)).state,
@@ -199,7 +200,10 @@ const ACTS: Readonly<Record<string, (given: Given) => Promise<unknown>>> = {
     ]),
 
   inbox: async (given) =>
-    (await all((await memberOf(given)).reader.inbox())).map(({ name, tombstone }) => [name, tombstone]),
+    (await all((await memberOf(given)).reader.inbox(given.states))).map(({ name, tombstone }) => [
+      name,
+      tombstone,
+    ]),
   watch: async (given) => {
     const { reader } = await memberOf(given);
     const page = await reader.inboxPage();

@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import type { Connection } from "../src/client/connection.js";
 import { type MeldbrugError, NotReached, Refused, Unverified } from "../src/client/errors.js";
+import { MemberClient } from "../src/client/member.js";
 import { all } from "../src/client/paging.js";
 import { enveloped, MAX_STREAMED_BYTES, Transport } from "../src/client/transport.js";
 import { concat, equal, utf8 } from "../src/crypto/bytes.js";
@@ -95,6 +96,87 @@ test("a stream that says nothing more is over in time", async () => {
 
   await assert.rejects(read(transport, 0.1), NotReached);
 });
+
+test("a stream that is silent for too long is dead, and one that beats is not", async () => {
+  const beats = [enveloped(ONE), enveloped(TWO), last({})];
+  const beating = new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      const next = beats.shift();
+      if (next) controller.enqueue(next);
+      else controller.close();
+    },
+  });
+  const silent = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(enveloped(ONE)),
+  });
+  const held = (body: ReadableStream<Uint8Array>) =>
+    all(
+      new Transport(
+        "https://x.example",
+        async () => new Response(body, { headers: { "content-type": TYPE } }),
+      ).stream({
+        path: "/x/Y",
+        message: ONE,
+        headers: {},
+        timeoutS: 60,
+        silentS: 0.15,
+      }),
+    );
+
+  assert.equal((await held(beating)).length, 2);
+  await assert.rejects(held(silent), NotReached);
+});
+
+test("whoever watches ends it while nothing comes", () => {
+  let closed: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  const ending = new AbortController();
+  const quiet: Answer = (response) => {
+    response.writeHead(200, { "content-type": TYPE });
+    response.write(enveloped(new Uint8Array(0)));
+    response.on("close", closed);
+  };
+
+  return serving([quiet], async (connection, asked) => {
+    const heard: boolean[] = [];
+    const watcher = {
+      signal: ending.signal,
+      heard: (isHeard: boolean) => {
+        heard.push(isHeard);
+        ending.abort();
+      },
+    };
+    assert.deepEqual(await all(new MemberClient(connection, KEYS).reader.watch("", watcher)), []);
+    await gone;
+    assert.equal(heard[0], true);
+    assert.equal(asked.length, 1, "it was not opened anew");
+    assert.deepEqual(await all(new MemberClient(connection, KEYS).reader.watch("", watcher)), []);
+    assert.equal(asked.length, 1, "what has ended is not begun");
+  });
+});
+
+test("whoever watches is told that the line broke and that it is back", () =>
+  serving(
+    [refuses(said("unavailable", "DATABASE_UNAVAILABLE"), 503), streams([new Uint8Array(0)])],
+    async (connection) => {
+      const heard: boolean[] = [];
+      const ending = new AbortController();
+      const watcher = {
+        signal: ending.signal,
+        heard: (isHeard: boolean) => {
+          heard.push(isHeard);
+          if (isHeard) ending.abort();
+        },
+      };
+
+      await all(new MemberClient(connection, KEYS).reader.watch("", watcher));
+
+      assert.deepEqual(heard.slice(0, 2), [false, true]);
+    },
+  ));
 
 async function failure(answer: Answer): Promise<MeldbrugError> {
   const open = (connection: Connection) =>

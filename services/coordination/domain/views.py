@@ -41,6 +41,14 @@ def _plain(value: Any) -> object:
 
 
 @dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which of a handler's incidents: in one state, of one production; all without."""
+
+    state: IncidentState | None = None
+    production: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentView(View):
     """An incident as its handlers see it."""
 

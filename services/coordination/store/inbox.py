@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import ColumnElement, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.coordination.domain.access import NoticeRef, Read
-from services.coordination.domain.facts import NoticeFacts
+from services.coordination.domain.facts import SHOWING, NoticeFacts, NoticeState
 from services.coordination.domain.views import Entry, Titles, stub_view
 from services.coordination.store import tables as t
 from services.coordination.store.rows import clocks_of, delivery_facts, notice_facts
@@ -17,17 +18,32 @@ from services.kernel.authz import Grant
 INDEPENDENT = "independent"
 
 
-def newest(subject: str, before: int | None, limit: int) -> Select[Any]:
-    """The reader's places before `before`, newest change first: one short walk of one index."""
+def newest(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Select[Any]:
+    """The reader's places before `before`, newest change first: one short walk of one index.
+
+    Of places whose stub the reader sees in one of `states`; of all without. What is alive has an index of its
+    own: the few that ask for something are found however many tombstones lie between them.
+    """
     query = select(t.deliveries).where(t.deliveries.c.subject == subject)
+    if states:
+        query = query.join(t.notices, t.notices.c.name == t.deliveries.c.notice)
+        query = query.where(_shown().in_([state.value for state in sorted(states)]))
+    if states and SHOWING.issuperset(states):
+        query = query.where(t.deliveries.c.live)
     if before is not None:
         query = query.where(t.deliveries.c.seq < before)
     return query.order_by(t.deliveries.c.seq.desc()).limit(limit)
 
 
-async def page(conn: AsyncConnection, subject: str, before: int | None, limit: int) -> list[Entry]:
-    """At most `limit` entries, newest change first."""
-    return await _entries(conn, subject, newest(subject, before, limit))
+async def page(
+    conn: AsyncConnection,
+    subject: str,
+    before: int | None,
+    limit: int,
+    states: Collection[NoticeState] = (),
+) -> list[Entry]:
+    """At most `limit` entries, newest change first; of those seen in one of `states`, or of all without."""
+    return await _entries(conn, subject, newest(subject, before, limit, states))
 
 
 async def next_change(conn: AsyncConnection, subject: str, after: int) -> Entry | None:
@@ -62,6 +78,15 @@ async def mark_denied(conn: AsyncConnection, subject: str, entry: Entry) -> None
     """Notes that the policy did not allow the entry when it was to be sent: it is to be announced again."""
     here = t.deliveries.c.notice == entry.view.name, t.deliveries.c.subject == subject
     await conn.execute(update(t.deliveries).where(*here, t.deliveries.c.seq == entry.seq).values(denied=True))
+
+
+def _shown() -> ColumnElement[int]:
+    """The state that the reader sees, as `stub_view` says it."""
+    acknowledged = (t.notices.c.state == NoticeState.OPENED) & t.notices.c.acknowledge_time.is_not(None)
+    alive = case((acknowledged, NoticeState.ACKNOWLEDGED.value), else_=t.notices.c.state)
+    opened = t.deliveries.c.open_time.is_not(None)
+    stone = case((opened, NoticeState.RECALL_REQUESTED.value), else_=NoticeState.WITHDRAWN.value)
+    return case((t.deliveries.c.live, alive), else_=stone)
 
 
 async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> list[Entry]:

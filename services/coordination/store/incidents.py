@@ -18,6 +18,7 @@ from services.coordination.domain.views import (
     NoticeStatus,
     SentView,
     StatusView,
+    Wanted,
     incident_view,
     sent_view,
 )
@@ -42,17 +43,23 @@ async def is_reporter(conn: AsyncConnection, kid: str, incident: str) -> bool:
 
 
 async def handled(
-    conn: AsyncConnection, subject: str, state: IncidentState | None, after: Place | None, limit: int
+    conn: AsyncConnection, subject: str, wanted: Wanted, after: Place | None, limit: int
 ) -> list[IncidentView]:
-    """Incidents that `subject` handles, newest first, after a place."""
+    """Incidents that `subject` handles and that are wanted, newest first, after a place.
+
+    Whatever is wanted, it is one walk of the handler's own list: what one person handles is never so much
+    that an index for each filter would be worth its writes.
+    """
     query = select(t.incidents).join(t.handlers, t.handlers.c.incident == t.incidents.c.name)
     place = tuple_(t.handlers.c.create_time, t.handlers.c.incident)
     query = query.where(t.handlers.c.subject == subject)
     if after:
         query = query.where(place < after)
-    if state:
+    if wanted.state:
         shown = case((t.incidents.c.withdrawn, IncidentState.WITHDRAWN), else_=t.incidents.c.progress)
-        query = query.where(shown == state)
+        query = query.where(shown == wanted.state)
+    if wanted.production:
+        query = query.where(t.incidents.c.production == wanted.production)
     newest = query.order_by(t.handlers.c.create_time.desc(), t.handlers.c.incident.desc())
     rows = (await conn.execute(newest.limit(limit))).all()
     clocks = await clocks_of(conn, [row.name for row in rows])

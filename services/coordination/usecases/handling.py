@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.coordination.domain import transitions
 from services.coordination.domain.access import Handle, IncidentRef
 from services.coordination.domain.facts import IncidentState
-from services.coordination.domain.views import IncidentView, SentView
+from services.coordination.domain.views import IncidentView, SentView, Wanted
 from services.coordination.store import following, incidents
 from services.coordination.usecases.paging import fill, moment_at, size_of, ticks
 from services.coordination.usecases.ports import Deps, once
@@ -30,14 +30,14 @@ class Handling:
         self._deps = deps
 
     async def list_incidents(
-        self, actor: Actor, state: IncidentState | None, page_size: int, page_token: str
+        self, actor: Actor, wanted: Wanted, page_size: int, page_token: str
     ) -> tuple[list[IncidentView], str]:
-        """The caller's incidents, newest first, and the token of the next page."""
-        bound = f"incidents/{state or 0}"
+        """The caller's incidents that are wanted, newest first, and the token of the next page."""
+        bound = f"incidents/{wanted.state or 0}{wanted.production}"
 
         async def read(after: incidents.Place | None, limit: int) -> Sequence[IncidentView]:
             async with self._deps.database.transaction() as conn:
-                return await incidents.handled(conn, actor.subject, state, after, limit)
+                return await incidents.handled(conn, actor.subject, wanted, after, limit)
 
         async def permitted(rows: Sequence[IncidentView]) -> list[bool]:
             asked = [Question(actor.user, Handle.relation, IncidentRef(row.name).object) for row in rows]

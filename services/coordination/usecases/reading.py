@@ -6,13 +6,14 @@ whoever had the stub.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.coordination.domain import transitions
 from services.coordination.domain.access import NoticeRef, Read
+from services.coordination.domain.facts import NoticeState
 from services.coordination.domain.views import Entry, StubView
 from services.coordination.store import following, inbox
 from services.coordination.usecases.paging import fill, size_of
@@ -53,15 +54,17 @@ class Reading:
         self._deps = deps
 
     async def list_inbox(
-        self, actor: Actor, page_size: int, page_token: str
+        self, actor: Actor, states: Collection[NoticeState], page_size: int, page_token: str
     ) -> tuple[list[StubView], str, str]:
         """Stubs and tombstones, newest change first; the next page's token; the token to watch from.
 
-        Watching from the token of any page shows every change since the first page was read.
+        Those that the caller sees in one of `states`, or all without. Watching from the token of any page
+        shows every change since the first page was read, whatever its state.
         """
         pages, subject = self._deps.pages, actor.subject
+        bound = "/".join([INBOX, *map(str, sorted(states))])
         if page_token:
-            before, start = (int(part) for part in pages.open(subject, INBOX, page_token))
+            before, start = (int(part) for part in pages.open(subject, bound, page_token))
         else:
             async with self._deps.database.transaction() as conn:
                 start = await inbox.last_seq(conn, subject)
@@ -69,13 +72,13 @@ class Reading:
 
         async def read(after: int | None, limit: int) -> Sequence[Entry]:
             async with self._deps.database.transaction() as conn:
-                return await inbox.page(conn, subject, after, limit)
+                return await inbox.page(conn, subject, after, limit, states)
 
         async def allowed(entries: Sequence[Entry]) -> list[bool]:
             return await permitted(self._deps, actor, entries)
 
         shown, rest = await fill(size_of(page_size), before, read, allowed, lambda entry: entry.seq)
-        token = "" if rest is None else pages.seal(subject, INBOX, (rest, start))
+        token = "" if rest is None else pages.seal(subject, bound, (rest, start))
         return [entry.view for entry in shown], token, pages.seal(subject, WATCH, (start,))
 
     async def get_notice(self, actor: Actor, name: str) -> StubView:

@@ -29,6 +29,8 @@ ACCOUNT, SUMMARY, MEASURES = (
     NOTICE[common.KIND_MEASURES],
 )
 PURPOSES = [common.PURPOSE_PROTECT_PEOPLE, common.PURPOSE_INFORM]
+OPEN = (common.NOTICE_STATE_OFFERED, common.NOTICE_STATE_TERMS_ACCEPTED, common.NOTICE_STATE_ACKNOWLEDGED)
+CLOSED = (common.NOTICE_STATE_WITHDRAWN, common.NOTICE_STATE_RECALL_REQUESTED)
 
 
 @dataclass(frozen=True)
@@ -213,6 +215,28 @@ async def test_a_handler_and_a_reader_in_typescript_serve_a_reporter_in_python(
         await typescript.do("open", **reader, notice=case.notice, purpose=int(PURPOSES[0]))
     assert closed.value.type == "NotPermitted"
     assert (await anext(case.reporter.openings())).opening.notice == case.notice
+    for states in (OPEN, CLOSED):
+        found = [[stub.name, stub.tombstone] async for stub in contact.reader.inbox(states)]
+        assert await typescript.do("inbox", **reader, states=list(states)) == found
+        assert ([case.notice, True] in found) is (states == CLOSED)
+
+
+async def test_both_clients_list_a_handlers_reports_of_one_production(
+    typescript: Peer, actors: Actors
+) -> None:
+    case, elsewhere = await actors.report(), await actors.produce("duinroos")
+    handler = {"seeds": seeds(case.handler.keys)}
+    here = (await case.handler.handler.case(case.incident)).production
+    there = (await actors.circle(elsewhere)).production
+
+    for production in (here, there):
+        found = [incident.name async for incident in case.handler.handler.cases(production=production)]
+        assert await typescript.do("cases", **handler, production=production) == found
+        assert (case.incident in found) is (production == here)
+    received = int(common.INCIDENT_STATE_RECEIVED)
+    assert case.incident in await typescript.do("cases", **handler, state=received, production=here)
+    await case.handler.handler.acknowledge(case.incident)
+    assert case.incident not in await typescript.do("cases", **handler, state=received, production=here)
 
 
 async def test_a_closed_door_says_the_same_of_what_is_refused_and_what_is_not_there(

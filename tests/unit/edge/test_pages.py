@@ -87,4 +87,4 @@ def test_nothing_comes_from_anywhere_else():
     sources = {source for each in headers.POLICY for source in each.split(" ")[1:]}
 
     assert "default-src 'none'" in headers.POLICY
-    assert sources == {"'none'", "'self'", "'script'", "svelte-trusted-html"}
+    assert sources == {"'none'", "'self'", "'script'", "svelte-trusted-html", "meldbrug-worker"}

@@ -42,12 +42,14 @@ class Handling:
         self._proposing = Proposing(session)
 
     async def cases(
-        self, state: common.IncidentState.ValueType = common.INCIDENT_STATE_UNSPECIFIED
+        self,
+        state: common.IncidentState.ValueType = common.INCIDENT_STATE_UNSPECIFIED,
+        production: str = "",
     ) -> AsyncIterator[coordination_pb2.Incident]:
-        """Yields the incidents that the caller handles, newest first; of one state when one is named."""
+        """Yields the incidents that the caller handles, newest first; of a state or production when named."""
 
         async def fetch(token: str) -> coordination.ListIncidentsResponse:
-            request = coordination.ListIncidentsRequest(page_token=token, state=state)
+            request = coordination.ListIncidentsRequest(page_token=token, state=state, production=production)
             return await self._coordinate("ListIncidents", request, coordination.ListIncidentsResponse)
 
         async for incident in every(fetch, lambda page: page.incidents):

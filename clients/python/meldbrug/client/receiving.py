@@ -38,14 +38,22 @@ class Receiving:
         """Acts with the member's key."""
         self._session = session
 
-    async def inbox(self) -> AsyncIterator[coordination_pb2.Stub]:
-        """Yields stubs and tombstones, newest change first."""
-        async for stub in every(self.inbox_page, lambda page: page.notices):
+    async def inbox(
+        self, states: Sequence[common.NoticeState.ValueType] = ()
+    ) -> AsyncIterator[coordination_pb2.Stub]:
+        """Yields stubs and tombstones, newest change first; of some states when they are named."""
+
+        async def fetch(token: str) -> coordination.ListInboxResponse:
+            return await self.inbox_page(token, states)
+
+        async for stub in every(fetch, lambda page: page.notices):
             yield stub
 
-    async def inbox_page(self, page_token: str = "") -> coordination.ListInboxResponse:
+    async def inbox_page(
+        self, page_token: str = "", states: Sequence[common.NoticeState.ValueType] = ()
+    ) -> coordination.ListInboxResponse:
         """Returns one page, with the token to watch from."""
-        request = coordination.ListInboxRequest(page_token=page_token)
+        request = coordination.ListInboxRequest(page_token=page_token, states=states)
         return await self._coordinate("ListInbox", request, coordination.ListInboxResponse)
 
     async def watch(self, resume_token: str = "") -> AsyncIterator[coordination_pb2.Stub]:

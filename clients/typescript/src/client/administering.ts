@@ -18,7 +18,7 @@ import {
 } from "../gen/directory/v1/directory_service_pb.js";
 import { wholeSeconds } from "./consenting.js";
 import { MeldbrugError } from "./errors.js";
-import { all, every } from "./paging.js";
+import { all, every, type Listed } from "./paging.js";
 import { insist, keysOf, part } from "./served.js";
 import type { Session } from "./session.js";
 
@@ -72,8 +72,8 @@ export class Administering {
     return this.#session.call(AdminService.method.inviteMember, request);
   }
 
-  /** Yields the organisation's members. */
-  members(): AsyncGenerator<Member, void, undefined> {
+  /** Lists the organisation's members. */
+  members(): Listed<Member> {
     return every(
       (pageToken) => this.#session.call(AdminService.method.listMembers, { pageToken }),
       (page) => page.members,
@@ -139,8 +139,8 @@ export class Administering {
     return part(answer.participation, "participation");
   }
 
-  /** Yields the participations of the caller's organisation, proposed ones included. */
-  participations(): AsyncGenerator<Participation, void, undefined> {
+  /** Lists the participations of the caller's organisation, proposed ones included. */
+  participations(): Listed<Participation> {
     return every(
       (pageToken) => this.#session.call(AdminService.method.listParticipations, { pageToken }),
       (page) => page.participations,

@@ -3,7 +3,7 @@
 import { IncidentState } from "../gen/common/v1/common_pb.js";
 import type { Incident, SentNotice } from "../gen/coordination/v1/coordination_pb.js";
 import { HandlerService as Coordination } from "../gen/coordination/v1/coordination_service_pb.js";
-import { every } from "./paging.js";
+import { every, type Listed } from "./paging.js";
 import { part } from "./served.js";
 import { onLatest, type Session } from "./session.js";
 
@@ -16,10 +16,10 @@ export class Cases {
     this.#session = session;
   }
 
-  /** Yields the incidents that the caller handles, newest first; of one state when one is named. */
-  cases(state = IncidentState.UNSPECIFIED): AsyncGenerator<Incident, void, undefined> {
+  /** Lists the incidents that the caller handles, newest first; of one state or production when named. */
+  cases(state = IncidentState.UNSPECIFIED, production = ""): Listed<Incident> {
     return every(
-      (pageToken) => this.#session.call(Coordination.method.listIncidents, { pageToken, state }),
+      (pageToken) => this.#session.call(Coordination.method.listIncidents, { pageToken, state, production }),
       (page) => page.incidents,
     );
   }
@@ -54,8 +54,8 @@ export class Cases {
     );
   }
 
-  /** Yields the incident's notices, newest first: where they stand, never which readers were reached. */
-  notices(incident: string): AsyncGenerator<SentNotice, void, undefined> {
+  /** Lists the incident's notices, newest first: where they stand, never which readers were reached. */
+  notices(incident: string): Listed<SentNotice> {
     return every(
       (pageToken) => this.#session.call(Coordination.method.listNotices, { incident, pageToken }),
       (page) => page.notices,

@@ -23,8 +23,9 @@ import { audience, bodyHash, mint } from "../crypto/tokens.js";
 import { baseOf } from "./address.js";
 import { DEVICE, type Device, newId, newRequestId, ServerClock } from "./device.js";
 import { NotReached, Refused, Unverified } from "./errors.js";
+import { pathOf } from "./names.js";
 import type { Solver } from "./puzzle.js";
-import { enveloped, type Fetch, type Sent, Transport } from "./transport.js";
+import { enveloped, type Fetch, type Sent, type StreamOptions, Transport } from "./transport.js";
 
 export const DEADLINE_S = 10;
 export const WITHIN_S = 30;
@@ -142,20 +143,21 @@ export class Connection {
    *
    * @throws Refused - the server said no.
    * @throws Unverified - what came is no such message, or holds a time of no calendar.
-   * @throws NotReached - the connection broke.
+   * @throws NotReached - the connection broke, was silent for too long, or was ended.
    */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
     credentials: Credentials,
     withinS: number,
+    options: StreamOptions = {},
   ): AsyncGenerator<MessageShape<O>, void, undefined> {
     const message = written(method.input, request);
     const tries = new Tries(this.device.elapsedS() + withinS, false);
     for (;;) {
       try {
         const sent = await this.#sent(method, message, credentials, tries, withinS);
-        for await (const answer of this.#transport.stream(sent)) {
+        for await (const answer of this.#transport.stream({ ...sent, ...options })) {
           tries.hasAnswered = true;
           yield read(method.output, answer);
         }
@@ -251,15 +253,11 @@ export class Connection {
       return false;
     }
     tries.puzzles += 1;
-    const solver = this.#solver ?? ((set) => solve(set, this.device, tries.untilS));
-    tries.solution = { "meldbrug-puzzle": solutionHeader(puzzle, await solver(puzzle)) };
+    const solver: Solver = this.#solver ?? ((set, withinS) => solve(set, this.device, withinS));
+    const nonce = await solver(puzzle, tries.untilS - this.device.elapsedS());
+    tries.solution = { "meldbrug-puzzle": solutionHeader(puzzle, nonce) };
     return true;
   }
-}
-
-/** Returns `/package.Service/Method`. */
-export function pathOf(method: DescMethodUnary | DescMethodServerStreaming): string {
-  return `/${method.parent.typeName}/${method.name}`;
 }
 
 /** How far a call has come. */

@@ -5,7 +5,8 @@ import type { SecretKeys } from "../crypto/keys.js";
 import { audience, bodyHash, mint } from "../crypto/tokens.js";
 import type { Member } from "../gen/directory/v1/directory_pb.js";
 import { EnrolmentService } from "../gen/directory/v1/directory_service_pb.js";
-import { type Connection, pathOf } from "./connection.js";
+import type { Connection } from "./connection.js";
+import { pathOf } from "./names.js";
 import { insist, part } from "./served.js";
 
 /**

@@ -14,7 +14,7 @@ import type { Circle } from "./circle.js";
 import { MeldbrugError } from "./errors.js";
 import { type Case, handlersOf, keysOfAll, verifiedIntake, writers } from "./handlers.js";
 import { incidentOf } from "./names.js";
-import { all, every, inTurns } from "./paging.js";
+import { all, every, inTurns, type Listed } from "./paging.js";
 import type { Pins } from "./pins.js";
 import { type Decided, type Proposal, Proposing } from "./proposing.js";
 import {
@@ -79,8 +79,8 @@ export class Handling extends Cases {
     return this.#session.participationsOf(organisation);
   }
 
-  /** Yields sections, messages and notes that the caller can open, oldest first. */
-  headers(incident: string): AsyncGenerator<SectionHeader, void, undefined> {
+  /** Lists sections, messages and notes that the caller can open, oldest first. */
+  headers(incident: string): Listed<SectionHeader> {
     return every(
       (pageToken) => this.#session.call(Disclosure.method.listSections, { incident, pageToken }),
       (page) => page.sections,

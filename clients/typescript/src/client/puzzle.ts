@@ -19,8 +19,8 @@ export interface Puzzle {
   readonly bits: number;
 }
 
-/** Returns 8 bytes that solve a puzzle. */
-export type Solver = (puzzle: Puzzle) => Promise<Uint8Array>;
+/** Returns 8 bytes that solve a puzzle, or rejects with NotReached once so many seconds are over. */
+export type Solver = (puzzle: Puzzle, withinS: number) => Promise<Uint8Array>;
 
 /** Four million tries, a few seconds; a server cannot make a telephone burn. */
 export const MAX_BITS = 22;
@@ -64,10 +64,11 @@ export function solves(puzzle: Puzzle, nonce: Uint8Array): boolean {
  *
  * @param puzzle - What is to be solved.
  * @param device - Its clock and how it waits between slices.
- * @param untilS - When to give up, by the device's `elapsedS`.
+ * @param withinS - How long to try.
  * @throws NotReached - the time was over before one was found.
  */
-export async function solve(puzzle: Puzzle, device: Device, untilS: number): Promise<Uint8Array> {
+export async function solve(puzzle: Puzzle, device: Device, withinS: number): Promise<Uint8Array> {
+  const untilS = device.elapsedS() + withinS;
   const start = begun(puzzle);
   const nonce = Uint8Array.from(device.random(NONCE_BYTES));
   const count = new DataView(nonce.buffer);

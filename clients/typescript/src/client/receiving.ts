@@ -10,16 +10,27 @@ import {
   ReaderService as Disclosure,
   type OpenSectionsResponse,
 } from "../gen/disclosure/v1/disclosure_service_pb.js";
+import type { Connection } from "./connection.js";
 import { MeldbrugError, NotReached, Refused } from "./errors.js";
 import { claimed, type OpenedNotice, readNotice } from "./notices.js";
-import { every } from "./paging.js";
+import { every, type Listed } from "./paging.js";
 import type { Terms } from "./public.js";
 import { insist, part } from "./served.js";
 import { onLatest, type Session } from "./session.js";
 
 /** Below the longest stream that the service takes; the next one goes on where this one ended. */
 const STREAM_S = 1_700;
+/** Above two of the longest heartbeats that a service may be set to: a line that is silent for longer is dead. */
+const SILENT_S = 130;
 const COMES_BACK = new Set(["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED", "INTERNAL"]);
+
+/** Who watches an inbox. */
+export interface Watcher {
+  /** Ends the watching, whatever is under way. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told whether the server is heard: at each message that it is, and when a stream broke that it is not. */
+  readonly heard?: (isHeard: boolean) => void;
+}
 
 /** The notices of one named reader. */
 export class Receiving {
@@ -30,33 +41,39 @@ export class Receiving {
     this.#session = session;
   }
 
-  /** Yields stubs and tombstones, newest change first. */
-  inbox(): AsyncGenerator<Stub, void, undefined> {
+  /** Lists stubs and tombstones, newest change first; of some states when they are named. */
+  inbox(states: readonly NoticeState[] = []): Listed<Stub> {
     return every(
-      (pageToken) => this.inboxPage(pageToken),
+      (pageToken) => this.inboxPage(pageToken, states),
       (page) => page.notices,
     );
   }
 
   /** Returns one page, with the token to watch from. */
-  inboxPage(pageToken = ""): Promise<ListInboxResponse> {
-    return this.#session.call(Coordination.method.listInbox, { pageToken });
+  inboxPage(pageToken = "", states: readonly NoticeState[] = []): Promise<ListInboxResponse> {
+    return this.#session.call(Coordination.method.listInbox, { pageToken, states: [...states] });
   }
 
   /**
-   * Yields changed stubs and tombstones for ever; goes on by itself where a stream ended or broke.
+   * Yields changed stubs and tombstones until the watcher ends it; goes on by itself where a stream ended or broke.
    *
    * @throws Refused - the server refused for good: the key ended, or the token is of another list.
    */
-  async *watch(resumeToken = ""): AsyncGenerator<Stub, void, undefined> {
+  async *watch(resumeToken = "", watcher: Watcher = {}): AsyncGenerator<Stub, void, undefined> {
+    const { signal, heard } = watcher;
     const { connection, credentials } = this.#session;
     let [failures, corrected, token] = [0, false, resumeToken];
-    for (;;) {
+    while (!signal?.aborted) {
       try {
         const request = { resumeToken: token };
-        const stream = connection.stream(Coordination.method.watchInbox, request, credentials, STREAM_S);
+        const method = Coordination.method.watchInbox;
+        const stream = connection.stream(method, request, credentials, STREAM_S, {
+          signal,
+          silentS: SILENT_S,
+        });
         for await (const message of stream) {
           [failures, corrected, token] = [0, false, message.resumeToken || token];
+          heard?.(true);
           if (message.notice) {
             yield message.notice;
           }
@@ -69,10 +86,11 @@ export class Receiving {
           throw error;
         }
         corrected = isClock;
+        heard?.(false);
       }
       // A stream that only ended is reopened after a pause too: one that ends at once would spin.
       failures += 1;
-      await connection.device.pause(connection.backoffS(failures));
+      await pause(connection, failures, signal);
     }
   }
 
@@ -162,6 +180,16 @@ function kidsIn(answer: OpenSectionsResponse): string[] {
     ...answer.rewraps.map((step) => claimed("rewrap", step, "statement").oldKid),
     ...answer.sections.flatMap(({ header }) => header?.authorKid || []),
   ];
+}
+
+async function pause(
+  connection: Connection,
+  failures: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (!signal?.aborted) {
+    await connection.device.pause(connection.backoffS(failures));
+  }
 }
 
 /** Tells whether a broken stream is worth another one. */

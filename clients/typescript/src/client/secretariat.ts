@@ -15,7 +15,7 @@ import {
 } from "../gen/directory/v1/directory_service_pb.js";
 import { endorsementOf } from "./administering.js";
 import { MeldbrugError } from "./errors.js";
-import { all, every } from "./paging.js";
+import { all, every, type Listed } from "./paging.js";
 import { part } from "./served.js";
 import type { Session } from "./session.js";
 
@@ -44,8 +44,8 @@ export class Secretariat {
     return this.#session.call(SecretariatService.method.admitOrganisation, request);
   }
 
-  /** Yields every organisation. */
-  organisations(): AsyncGenerator<Organisation, void, undefined> {
+  /** Lists every organisation. */
+  organisations(): Listed<Organisation> {
     return every(
       (pageToken) => this.#session.call(SecretariatService.method.listOrganisations, { pageToken }),
       (page) => page.organisations,
@@ -63,8 +63,8 @@ export class Secretariat {
     return part(answer.organisation, "organisation");
   }
 
-  /** Yields members whose keys wait for the root's endorsement. */
-  pendingAdmins(): AsyncGenerator<Member, void, undefined> {
+  /** Lists members whose keys wait for the root's endorsement. */
+  pendingAdmins(): Listed<Member> {
     return every(
       (pageToken) => this.#session.call(SecretariatService.method.listPendingAdmins, { pageToken }),
       (page) => page.members,

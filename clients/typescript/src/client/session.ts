@@ -17,7 +17,7 @@ import { Book } from "./book.js";
 import { Circle } from "./circle.js";
 import type { Connection, Credentials } from "./connection.js";
 import { Stale } from "./errors.js";
-import { every } from "./paging.js";
+import { every, type Listed } from "./paging.js";
 import type { Eyes } from "./reading.js";
 import { bookIn, part } from "./served.js";
 
@@ -102,8 +102,8 @@ export class Session {
     return this.call(MemberService.method.getMe, {});
   }
 
-  /** Yields the productions that the caller's organisation takes part in. */
-  productions(): AsyncGenerator<Production, void, undefined> {
+  /** Lists the productions that the caller's organisation takes part in. */
+  productions(): Listed<Production> {
     return every(
       (pageToken) => this.call(MemberService.method.listProductions, { pageToken }),
       (page) => page.productions,

@@ -25,8 +25,16 @@ const ENVELOPE_BYTES = 5;
 const MESSAGE = 0;
 const LAST = 2;
 
+/** How a stream is held. */
+export interface StreamOptions {
+  /** Ends the stream. */
+  readonly signal?: AbortSignal | undefined;
+  /** How long nothing may come before the line counts as dead; as long as the stream lasts when absent. */
+  readonly silentS?: number;
+}
+
 /** One request, written and signed. */
-export interface Sent {
+export interface Sent extends StreamOptions {
   /** `/package.Service/Method`. */
   readonly path: string;
   /** The message, without envelope. */
@@ -70,11 +78,12 @@ export class Transport {
    *
    * @throws Refused - the server said no, at once or at the end.
    * @throws Unverified - what came is no stream, or a message is too large.
-   * @throws NotReached - the connection broke.
+   * @throws NotReached - the connection broke, was silent for too long, or was ended.
    */
   async *stream(sent: Sent): AsyncGenerator<Uint8Array, void, undefined> {
-    const deadline = new Deadline(sent.timeoutS);
+    const deadline = new Deadline(sent.timeoutS, sent.signal);
     try {
+      deadline.expect(sent.silentS);
       const response = await this.#send(sent, STREAM, enveloped(sent.message), deadline);
       for await (const [flags, body] of envelopes(response, deadline)) {
         if (flags === LAST) {
@@ -84,6 +93,7 @@ export class Transport {
         if (flags !== MESSAGE) {
           throw new Unverified("stream");
         }
+        deadline.expect(sent.silentS);
         yield body;
       }
       throw new NotReached("the stream broke");
@@ -132,19 +142,37 @@ class Deadline {
   readonly #stop = new AbortController();
   readonly #over: Promise<never>;
   readonly #timer: ReturnType<typeof setTimeout>;
+  readonly #given: AbortSignal | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+  #fail: (error: MeldbrugError) => void = () => undefined;
 
-  constructor(seconds: number) {
-    let fail: (error: MeldbrugError) => void = () => undefined;
+  /** Begins to run; `given` ends it earlier. */
+  constructor(seconds: number, given?: AbortSignal) {
     this.#over = new Promise((_, reject) => {
-      fail = reject;
+      this.#fail = reject;
     });
     // Whoever no longer waits is not told.
     this.#over.catch(() => undefined);
-    this.#timer = setTimeout(() => {
-      fail(new NotReached("no answer in time"));
-      this.#stop.abort();
-    }, seconds * 1000);
+    this.#timer = setTimeout(this.#give, seconds * 1000);
+    this.#given = given;
+    given?.addEventListener("abort", this.#give);
+    if (given?.aborted) {
+      this.#give();
+    }
   }
+
+  /** Gives up unless something is expected anew, or ended, within so many seconds. */
+  expect(seconds: number | undefined): void {
+    clearTimeout(this.#silence);
+    if (seconds !== undefined) {
+      this.#silence = setTimeout(this.#give, seconds * 1000);
+    }
+  }
+
+  readonly #give = (): void => {
+    this.#fail(new NotReached("no answer in time"));
+    this.#stop.abort();
+  };
 
   get signal(): AbortSignal {
     return this.#stop.signal;
@@ -163,6 +191,8 @@ class Deadline {
   /** Ends the call; what is still on its way is given up. */
   end(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
+    this.#given?.removeEventListener("abort", this.#give);
     this.#stop.abort();
   }
 }

@@ -2,6 +2,7 @@
 
 import { Connection, PublicClient } from "meldbrug";
 import { configured } from "./configuration";
+import { solvedBeside } from "./solving";
 
 let connecting: Promise<Connection> | undefined;
 
@@ -16,7 +17,7 @@ export function connected(): Promise<Connection> {
 
 async function connect(): Promise<Connection> {
   const { installation } = await configured();
-  const connection = new Connection({ base: location.origin, installation });
+  const connection = new Connection({ base: location.origin, installation, solver: solvedBeside });
   // Asked of nobody in particular: a clock that is off is right before anything is signed.
   await new PublicClient(connection).root();
   connection.clock.agree();

@@ -12,6 +12,7 @@ import {
   Unverified,
 } from "meldbrug";
 import type { Words } from "../words/nl";
+import { OtherInstallation } from "./links";
 
 /** Why a passkey gave nothing. */
 export type PasskeyReason = "unable" | "refused";
@@ -27,21 +28,33 @@ export class PasskeyError extends Error {
   }
 }
 
+/** Whether the installation knows the key no more, or not yet. */
+export function isUnknownKey(error: unknown): boolean {
+  return error instanceof Refused && error.reason === "KEY_UNKNOWN";
+}
+
 /** Returns one sentence for a failure: what it means, and what helps. */
 export function problemOf(error: unknown, w: Words["problems"]): string {
+  if (error instanceof OtherInstallation) return w.otherInstallation;
   if (error instanceof NotPermitted) return w.notPermitted;
   if (error instanceof Stale) return w.changedMeanwhile;
   if (error instanceof DoesNotOpen) return w.doesNotOpen;
   if (error instanceof Unverified || error instanceof CryptoError) return w.doesNotVerify;
   if (error instanceof Unavailable || error instanceof NotReached) return w.comeBackLater;
   if (error instanceof Refused) return refusedBy(error, w);
-  if (error instanceof PasskeyError) return error.reason === "unable" ? w.passkeyUnable : w.passkeyRefused;
-  if (error instanceof KeyFileError) return error.reason === "passkey" ? w.passkeyWrong : w.keyChanged;
+  if (error instanceof PasskeyError || error instanceof KeyFileError) return withTheKey(error, w);
   return error instanceof TypeError ? w.comeBackLater : w.unexpected;
+}
+
+function withTheKey(error: PasskeyError | KeyFileError, w: Words["problems"]): string {
+  if (error instanceof PasskeyError) return error.reason === "unable" ? w.passkeyUnable : w.passkeyRefused;
+  return error.reason === "passkey" ? w.passkeyWrong : w.keyChanged;
 }
 
 function refusedBy(error: Refused, w: Words["problems"]): string {
   if (error.reason === "OVERLOADED") return w.comeBackLater;
+  if (error.reason === "SEATS_WITHOUT_SUCCESSOR") return w.seatCame;
+  if (isUnknownKey(error)) return w.keyUnknown;
   if (error.reason === "WRONG_STATE") return w.wrongState;
   return error.code === "INVALID_ARGUMENT" ? w.doesNotFit : w.unexpected;
 }

@@ -51,6 +51,17 @@ export function go(
   document.querySelector<HTMLElement>("main h1")?.focus();
 }
 
+/** Changes what a list is narrowed to, in place: a bookmark and a way back keep it, the focus stays where it is. */
+export function narrow(changes: Readonly<Record<string, string>>): void {
+  const query = new URLSearchParams(state.place.query);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value) query.set(name, value);
+    else query.delete(name);
+  }
+  history.replaceState(null, "", href(state.place.path.join("/"), state.place.language, query));
+  read();
+}
+
 /** Follows the address from now on. */
 export function follow(): void {
   window.addEventListener("hashchange", read);
@@ -60,7 +71,6 @@ export function follow(): void {
 
 function read(): void {
   state.place = placeOf(location.hash);
-  document.documentElement.lang = state.place.language;
 }
 
 function ownLanguage(): Language {

@@ -14,8 +14,8 @@ const PAGES: Readonly<Record<string, () => Page>> = {
   running: () => import("./public/Running.svelte"),
 };
 
-/** Returns the page of a place; what is no place is the page that says so. */
-export function pageOf(path: readonly string[]): Page {
-  const page = PAGES[path[0] ?? ""];
+/** Returns the page of a place by the first part of its path; what is no place is the page that says so. */
+export function pageOf(name: string): Page {
+  const page = PAGES[name];
   return page ? page() : import("./public/Nowhere.svelte");
 }

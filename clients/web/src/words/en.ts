@@ -12,7 +12,6 @@ export const en: Words = {
     danger: "Are you in danger now? Call",
     back: "Back",
     next: "Continue",
-    first: (count) => `The first ${count} are shown.`,
     step: (at, of) => `Step ${at} of ${of}`,
   },
   problems: {
@@ -29,6 +28,10 @@ export const en: Words = {
       "Nothing was changed and nothing was opened. You stopped, you were not recognised, or the passkey is not on this device. Try again or use your passphrase.",
     passkeyWrong: "That passkey does not fit this key. Use your passphrase.",
     keyChanged: "The key on this device was changed in the meantime. Sign in again.",
+    otherInstallation: "This link belongs to another Meldbrug than this one. Nothing was sent.",
+    keyUnknown:
+      "This key is not in use. Does it still wait to be compared, or was it changed on another device? Then choose the new key file.",
+    seatCame: "Something new came in meanwhile. Nothing is lost: go on once more.",
     unexpected: "Something went wrong that we did not expect.",
   },
   people: { system: "a system, not a person" },
@@ -49,6 +52,13 @@ export const en: Words = {
     noCodeText:
       "Is the production over, or do you not know the code? Then you can always go to the independent point.",
     standing: "To the independent point",
+    otherText:
+      "It may be an old poster, or someone tampered with this site or with the poster. Fill in nothing here. Ask your production for a new poster, or go to someone whom you trust.",
+    before: "Before you begin",
+    beforeParts: [
+      "Your network sees that you are here, not what you write. Does someone watch along on this device? They see everything. Take another device then.",
+      "Whoever changes this site can read what you type next. That is why you can check what is running.",
+    ],
   },
   who: {
     title: "Who may read it?",
@@ -63,6 +73,10 @@ export const en: Words = {
     excludeOrganisations: "Whole organisations",
     excludeLimit: "Someone who is registered under two names is two people to us.",
     nobodyLeft: "Everyone you chose is excluded too. Choose another place.",
+    limits: "Whoever reads it can remember or copy it, also the person you choose. Nobody can undo that.",
+    secretly:
+      "The secretariat and whoever runs the technology could secretly add a reader together. There is no public list yet on which that would show.",
+    excludeKnown: "Our system must know whom you exclude. Whoever handles your report does not see it.",
   },
   receipt: {
     enter: "Your twelve words",
@@ -101,6 +115,8 @@ export const en: Words = {
     account: "What happened",
     accountHint: "Say too whether it happened to you, or whether you were there.",
     missing: "Write something here, however short.",
+    categoriesHint:
+      "This is not sealed: our system and the organisation that you choose can read it. What you write below is sealed.",
   },
   check: {
     title: "Is this right?",
@@ -113,6 +129,11 @@ export const en: Words = {
     sending: "Sending",
     maybeSent:
       "It is not certain whether it arrived. Keep your twelve words. Sending it once more does no harm.",
+    known: "What our system sees",
+    knownText:
+      "Which production, what you ticked, your language, who may read, whom you excluded, and when something happens. Also roughly how long your text is. Not what you wrote.",
+    taken:
+      "What you take back nobody reads from then on. Whoever has read it can remember it, or have copied it. And whoever has an old copy of our system and the key of someone who could read it then can still open it.",
   },
   sent: {
     title: "It has arrived",
@@ -196,7 +217,7 @@ export const en: Words = {
     leftOut: "Someone whom you excluded was named too. They get nothing, and whoever asks does not know.",
     limitsTitle: "What you cannot undo",
     limits:
-      "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it.",
+      "You can take it back at any time, and reading stops at once. But whoever has read it can remember it, or have copied it. And whoever has an old copy of our system and the key of a reader can still open it.",
     no: "No",
     yes: "Yes",
     part: "Yes, to this part",
@@ -218,6 +239,8 @@ export const en: Words = {
     withdrawText: "Nobody but you can read anything then. Whoever has read it may remember it.",
     sure: "Yes, I want to take everything back",
     withdrawNow: "Take back",
+    excludeHandlers:
+      "Do you exclude someone who handles your report already? The others see that this person left, not why.",
   },
   states: {
     1: "received",
@@ -266,12 +289,30 @@ export const en: Words = {
     invited: "I have an invitation",
     fileHint: "The file stays sealed on this device.",
   },
+  replaces: {
+    title: "There is a key on this device already",
+    text: "If you go on, another key takes its place. Without a copy of the old key file you can open nothing with the old key any more.",
+    passkey:
+      "A passkey opens the old key. That passkey then opens nothing on this device any more. Once you are signed in you can add a new one.",
+    leave: "Leave it as it is",
+    replace: "Replace",
+  },
+  lists: {
+    looking: "Fetching",
+    more: "Show more",
+    again: "Try again",
+    unnamed: "Another production",
+    shown: (count) => `There are ${count} now.`,
+    full: (most) => `There are more than ${most}. Narrow the choice above.`,
+    news: (count) => (count === 1 ? "1 new, show" : `${count} new, show`),
+  },
   work: {
     places: "Desk",
     cases: "Reports",
     inbox: "Received",
     members: "People",
     productions: "Productions",
+    secretariat: "Secretariat",
     device: "This device",
     signOut: "Sign out",
   },
@@ -279,7 +320,6 @@ export const en: Words = {
     title: "Reports",
     state: "State",
     all: "all",
-    looking: "Fetching",
     of: (when) => `Report of ${when}`,
     due: (when) => `by ${when}`,
     none: "There is nothing here.",
@@ -290,6 +330,7 @@ export const en: Words = {
     acknowledge: "Say that it was seen",
     assess: "Where does it stand? The reporter can see this.",
     reporter: "reporter",
+    earlier: (count) => (count === 1 ? "Open 1 earlier message" : `Open earlier messages (${count} left)`),
     write: "Write to the reporter",
     note: "Note for handlers",
     keep: "Keep",
@@ -310,7 +351,9 @@ export const en: Words = {
   },
   inbox: {
     title: "Received",
-    news: (count) => (count === 1 ? "1 change, show" : `${count} changes, show`),
+    parts: { waiting: "waits for us", open: "open", closed: "closed or declined" },
+    silent: (when) => `Changes have not come by themselves since ${when}. We keep trying.`,
+    nobody: "Notice",
     from: (title) => `From ${title}`,
     closed: "closed",
     replyBy: (when) => `reply by ${when}`,
@@ -471,6 +514,60 @@ export const en: Words = {
       "After that nobody can sign in here without your key file. Without a copy you cannot get in again: you are invited anew, and reports that are running now do not come along.",
     sure: "I have a copy, or I no longer need this key",
     removeNow: "Take off this device",
+    notHalfway: "First finish changing your key, above. Otherwise you may lose the new one.",
+  },
+  changeKey: {
+    title: "Change your key",
+    why: "Do this when someone else may have your key file or your passphrase, or your device is lost.",
+    halfway: "Changing your key stopped halfway. Nothing is lost, and your old key still works.",
+    change: "What happens",
+    goOn: "Go on changing",
+    happens: [
+      "This device makes a new key, under the same passphrase. Whatever you can read now, you can read afterwards.",
+      "The old key then opens nothing any more, and neither does any copy of the old key file.",
+      "You stay who you are: nobody needs to compare or appoint you anew.",
+      "When the page closes halfway, nothing is lost. You sign in and go on here.",
+    ],
+    passkey: "Your device asks for your passkey too, so that it opens the new key.",
+    changeNow: "Change the key",
+    goOnNow: "Go on changing",
+    busy: "Changing. Leave the page open.",
+    changed: "Your key was changed.",
+    changedText:
+      "Download the new key file now and throw the old one away. Do you use another device? Choose the new file there.",
+  },
+  secretariat: {
+    title: "Secretariat",
+    pending: "Administrators who wait to be compared",
+    rootOnly: "Only with the root key can you let an administrator in.",
+    nobody: "Nobody waits.",
+    organisations: "Organisations",
+    kinds: {
+      1: "broadcaster",
+      2: "producer",
+      3: "facility company",
+      4: "streaming service",
+      5: "umbrella",
+      6: "independent point",
+      7: "secretariat",
+    },
+    states: { 1: "takes part", 2: "suspended", 3: "left" },
+    through: (title) => ` through ${title}`,
+    readmit: "Let take part again",
+    suspendText: "Who is suspended can do nothing and read nothing for now. You can undo that later.",
+    suspend: "Suspend",
+    suspendNow: "Suspend now",
+    leaveText: "Who is seen off reads nothing from now on. This cannot be undone.",
+    leave: "See off",
+    leaveNow: "See off now",
+    admit: "Admit an organisation",
+    name: "Name of the organisation",
+    kind: "Kind",
+    umbrella: "Signs through an umbrella",
+    direct: "no, itself",
+    admin: "Role of the first administrator, as others see it",
+    adminHint: "No name: for example head of compliance.",
+    admitNow: "Admit and invite",
   },
   productions: {
     title: "Productions",
@@ -489,6 +586,20 @@ export const en: Words = {
     name: "Title",
     until: "Until",
     registerNow: "Register",
+    poster: "Make a poster",
+  },
+  poster: {
+    title: "Poster",
+    lead: "Hang this poster where everyone comes, and add it to the call sheet. Choose the language at the top; best hang it in both.",
+    safe: "Whoever scans it comes to where telling begins. The app first looks whether the poster belongs to this Meldbrug. We do not keep who scans.",
+    heading: "Did something happen?",
+    tell: "Tell it here. You choose who reads it. You need no account and need not give a name.",
+    scans: "Code to scan: opens where telling begins for this production",
+    scan: "Scan this with the camera of your phone. Best use your own phone, and not the network of your work.",
+    typed: "Or type this address, choose “Tell what happened” and fill in this code:",
+    independent: "Rather not to someone of your work? There is an independent point too.",
+    later: "Later is possible too, when the production is over.",
+    danger: "Are you in danger now? Call 112.",
   },
   home: {
     title: "Something happened. What now?",
@@ -606,6 +717,10 @@ export const en: Words = {
       "Whoever changes this site can read what you type next. That is why you can check what is running.",
       "Your network sees that you were here, not what you wrote.",
       "On a device on which someone watches along, they watch along here too.",
+      "The secretariat and whoever runs the technology could secretly add a reader together. There is no public list yet on which that would show.",
+      "Whoever has an old copy of our system and the key of someone who could read then can still open what that person could read.",
+      "When our database is lost for good, what came in since the last copy is gone.",
+      "Our system sees the production, what you tick, your language, who may read, whom you exclude, who opened when, and roughly how long texts are. It does not see what you write.",
     ],
   },
   running: {

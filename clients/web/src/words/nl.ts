@@ -13,7 +13,6 @@ export const nl = {
     danger: "Ben je nu in gevaar? Bel",
     back: "Terug",
     next: "Verder",
-    first: (count: number) => `De eerste ${count} worden getoond.`,
     step: (at: number, of: number) => `Stap ${at} van ${of}`,
   },
   problems: {
@@ -30,6 +29,10 @@ export const nl = {
       "Er is niets veranderd en niets geopend. Je stopte, je werd niet herkend, of de passkey staat niet op dit toestel. Probeer het nog eens of gebruik je wachtzin.",
     passkeyWrong: "Die passkey past niet op deze sleutel. Gebruik je wachtzin.",
     keyChanged: "De sleutel op dit toestel is intussen veranderd. Meld je opnieuw aan.",
+    otherInstallation: "Deze link hoort bij een andere Meldbrug dan deze. Er is niets verstuurd.",
+    keyUnknown:
+      "Deze sleutel is niet in gebruik. Wacht hij nog op vergelijken, of is hij op een ander toestel gewisseld? Kies dan het nieuwe sleutelbestand.",
+    seatCame: "Er kwam intussen iets nieuws binnen. Er is niets kwijt: ga nog eens verder.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
   people: { system: "systeem, geen mens" },
@@ -51,6 +54,13 @@ export const nl = {
     noCodeText:
       "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
     standing: "Naar het onafhankelijke meldpunt",
+    otherText:
+      "Misschien is het een oude poster, of is er met deze site of met de poster geknoeid. Vul hier niets in. Vraag je productie om een nieuwe poster, of ga naar iemand die je vertrouwt.",
+    before: "Voor je begint",
+    beforeParts: [
+      "Je netwerk ziet dat je hier bent, niet wat je schrijft. Kijkt er iemand mee op dit toestel, dan ziet die alles. Neem dan een ander toestel.",
+      "Wie deze site aanpast, kan lezen wat je daarna typt. Daarom kun je nakijken wat er draait.",
+    ],
   },
   who: {
     title: "Wie mag het lezen?",
@@ -65,6 +75,11 @@ export const nl = {
     excludeOrganisations: "Hele organisaties",
     excludeLimit: "Iemand die onder twee namen is ingeschreven, zijn voor ons twee mensen.",
     nobodyLeft: "Iedereen die je koos is ook uitgesloten. Kies een andere plek.",
+    limits:
+      "Wie het leest kan het onthouden of overschrijven, ook degene die jij kiest. Dat kan niemand terugdraaien.",
+    secretly:
+      "Het secretariaat en wie de techniek beheert, zouden samen stiekem een lezer kunnen toevoegen. Er is nog geen openbare lijst waarop dat te zien is.",
+    excludeKnown: "Ons systeem moet weten wie je uitsluit. Wie je melding behandelt, ziet het niet.",
   },
   receipt: {
     enter: "Je twaalf woorden",
@@ -103,6 +118,8 @@ export const nl = {
     account: "Wat er gebeurde",
     accountHint: "Zeg ook of het jou overkwam, of dat je erbij was.",
     missing: "Schrijf hier iets, ook al is het kort.",
+    categoriesHint:
+      "Dit is niet versleuteld: ons systeem en de organisatie die je kiest kunnen het lezen. Wat je hieronder schrijft is wel versleuteld.",
   },
   check: {
     title: "Klopt dit?",
@@ -116,6 +133,11 @@ export const nl = {
     sending: "Bezig met versturen",
     maybeSent:
       "Het is niet zeker of het is aangekomen. Bewaar je twaalf woorden. Nog een keer versturen kan geen kwaad.",
+    known: "Wat ons systeem ziet",
+    knownText:
+      "Welke productie, wat je aankruiste, je taal, wie mag lezen, wie je uitsloot, en wanneer er iets gebeurt. Ook hoe lang je tekst ongeveer is. Niet wat je schreef.",
+    taken:
+      "Wat je intrekt, leest daarna niemand meer. Wie het al las, kan het onthouden of hebben overgeschreven. En wie een oude kopie van ons systeem heeft én de sleutel van iemand die toen mocht lezen, kan het nog openen.",
   },
   sent: {
     title: "Het is aangekomen",
@@ -199,7 +221,7 @@ export const nl = {
     leftOut: "Iemand die je hebt uitgesloten was ook genoemd. Die krijgt niets, en de vrager weet dat niet.",
     limitsTitle: "Wat je niet terug kunt draaien",
     limits:
-      "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven.",
+      "Intrekken kan altijd, en stopt het lezen meteen. Maar wie het al gelezen heeft, kan het onthouden of hebben overgeschreven. En wie een oude kopie van ons systeem heeft én de sleutel van een lezer, kan het nog openen.",
     no: "Nee",
     yes: "Ja",
     part: "Ja, tegen dit deel",
@@ -221,6 +243,8 @@ export const nl = {
     withdrawText: "Niemand kan dan nog iets lezen, behalve jij. Wie het al las, kan het onthouden hebben.",
     sure: "Ja, ik wil alles intrekken",
     withdrawNow: "Intrekken",
+    excludeHandlers:
+      "Sluit je iemand uit die je melding al behandelt? Dan zien de anderen dat die weg is, niet waarom.",
   },
   states: {
     1: "binnengekomen",
@@ -269,12 +293,30 @@ export const nl = {
     invited: "Ik heb een uitnodiging",
     fileHint: "Het bestand blijft versleuteld op dit toestel staan.",
   },
+  replaces: {
+    title: "Op dit toestel staat al een sleutel",
+    text: "Ga je door, dan komt een andere sleutel in de plaats. Zonder kopie van het oude sleutelbestand kun je met de oude sleutel niets meer openen.",
+    passkey:
+      "Een passkey opent de oude sleutel. Die passkey opent daarna niets meer op dit toestel. Als je bent aangemeld kun je er een nieuwe toevoegen.",
+    leave: "Laten zoals het is",
+    replace: "Vervangen",
+  },
+  lists: {
+    looking: "Bezig met ophalen",
+    more: "Toon meer",
+    again: "Probeer opnieuw",
+    unnamed: "Een andere productie",
+    shown: (count: number) => `Er staan er nu ${count}.`,
+    full: (most: number) => `Er zijn er meer dan ${most}. Maak de keuze hierboven kleiner.`,
+    news: (count: number) => (count === 1 ? "1 nieuwe, toon" : `${count} nieuwe, toon`),
+  },
   work: {
     places: "Werkplek",
     cases: "Meldingen",
     inbox: "Ontvangen",
     members: "Mensen",
     productions: "Producties",
+    secretariat: "Secretariaat",
     device: "Dit toestel",
     signOut: "Afmelden",
   },
@@ -282,7 +324,6 @@ export const nl = {
     title: "Meldingen",
     state: "Stand",
     all: "alles",
-    looking: "Bezig met ophalen",
     of: (when: string) => `Melding van ${when}`,
     due: (when: string) => `vóór ${when}`,
     none: "Hier staat niets.",
@@ -294,6 +335,8 @@ export const nl = {
     acknowledge: "Laat weten dat het gezien is",
     assess: "Hoe staat het ervoor? De melder kan dit zien.",
     reporter: "melder",
+    earlier: (count: number) =>
+      count === 1 ? "Open 1 eerder bericht" : `Open eerdere berichten (nog ${count})`,
     write: "Schrijf aan de melder",
     note: "Aantekening voor behandelaars",
     keep: "Bewaren",
@@ -314,7 +357,10 @@ export const nl = {
   },
   inbox: {
     title: "Ontvangen",
-    news: (count: number) => (count === 1 ? "1 verandering, toon" : `${count} veranderingen, toon`),
+    parts: { waiting: "wacht op ons", open: "open", closed: "gesloten of niet aangenomen" },
+    silent: (when: string) =>
+      `Sinds ${when} komen veranderingen niet vanzelf. We proberen het steeds opnieuw.`,
+    nobody: "Kennisgeving",
     from: (title: string) => `Van ${title}`,
     closed: "gesloten",
     replyBy: (when: string) => `antwoord vóór ${when}`,
@@ -475,6 +521,62 @@ export const nl = {
       "Daarna kan niemand zich hier aanmelden zonder je sleutelbestand. Heb je geen kopie, dan kom je er niet meer in: je wordt opnieuw uitgenodigd, en meldingen die nu lopen gaan niet mee.",
     sure: "Ik heb een kopie, of ik heb deze sleutel niet meer nodig",
     removeNow: "Van dit toestel halen",
+    notHalfway: "Maak eerst het wisselen van je sleutel af, hierboven. Anders kun je de nieuwe kwijtraken.",
+  },
+  changeKey: {
+    title: "Sleutel wisselen",
+    why: "Doe dit als iemand anders je sleutelbestand of je wachtzin kan hebben, of je toestel kwijt is.",
+    halfway:
+      "Het wisselen van je sleutel is halverwege gestopt. Er is niets kwijt en je oude sleutel werkt nog.",
+    change: "Wat er gebeurt",
+    goOn: "Verder wisselen",
+    happens: [
+      "Dit toestel maakt een nieuwe sleutel, onder dezelfde wachtzin. Alles wat je nu kunt lezen, kun je daarna ook lezen.",
+      "De oude sleutel opent dan niets meer, en elke kopie van het oude sleutelbestand ook niet.",
+      "Je blijft wie je bent: niemand hoeft je opnieuw te vergelijken of te benoemen.",
+      "Gaat de bladzijde halverwege dicht, dan raakt er niets kwijt. Je meldt je aan en gaat hier verder.",
+    ],
+    passkey: "Je toestel vraagt ook je passkey, zodat die de nieuwe sleutel opent.",
+    changeNow: "Sleutel wisselen",
+    goOnNow: "Verder wisselen",
+    busy: "Bezig met wisselen. Laat de bladzijde open.",
+    changed: "Je sleutel is gewisseld.",
+    changedText:
+      "Download nu het nieuwe sleutelbestand en gooi het oude weg. Gebruik je een ander toestel, kies daar dan het nieuwe bestand.",
+  },
+  secretariat: {
+    title: "Secretariaat",
+    pending: "Beheerders die wachten op vergelijken",
+    rootOnly: "Alleen met de stamsleutel kun je een beheerder toelaten.",
+    nobody: "Niemand wacht.",
+    organisations: "Organisaties",
+    kinds: {
+      1: "omroep",
+      2: "producent",
+      3: "facilitair bedrijf",
+      4: "streamingdienst",
+      5: "koepel",
+      6: "onafhankelijk meldpunt",
+      7: "secretariaat",
+    } as Numbered,
+    states: { 1: "doet mee", 2: "geschorst", 3: "weg" } as Numbered,
+    through: (title: string) => ` via ${title}`,
+    readmit: "Weer laten meedoen",
+    suspendText:
+      "Wie geschorst is, kan voorlopig niets doen en niets lezen. Dat kun je later weer terugdraaien.",
+    suspend: "Schorsen",
+    suspendNow: "Nu schorsen",
+    leaveText: "Wie wordt uitgeschreven, leest vanaf nu niets meer. Dit kan niet worden teruggedraaid.",
+    leave: "Uitschrijven",
+    leaveNow: "Nu uitschrijven",
+    admit: "Een organisatie toelaten",
+    name: "Naam van de organisatie",
+    kind: "Soort",
+    umbrella: "Tekent via een koepel",
+    direct: "nee, zelf",
+    admin: "Rol van de eerste beheerder, zoals anderen die zien",
+    adminHint: "Geen naam: bijvoorbeeld hoofd compliance.",
+    admitNow: "Toelaten en uitnodigen",
   },
   productions: {
     title: "Producties",
@@ -493,6 +595,20 @@ export const nl = {
     name: "Titel",
     until: "Tot en met",
     registerNow: "Aanmelden",
+    poster: "Poster maken",
+  },
+  poster: {
+    title: "Poster",
+    lead: "Hang deze poster waar iedereen komt, en zet hem bij de call sheet. Kies bovenaan de taal; hang hem liefst in beide op.",
+    safe: "Wie hem scant, komt bij het begin van vertellen. De app kijkt eerst of de poster bij deze Meldbrug hoort. We houden niet bij wie er scant.",
+    heading: "Is er iets gebeurd?",
+    tell: "Vertel het hier. Jij kiest wie het leest. Je hebt geen account nodig en hoeft geen naam te geven.",
+    scans: "Code om te scannen: opent het begin van vertellen voor deze productie",
+    scan: "Scan dit met de camera van je telefoon. Doe dat liefst met je eigen telefoon en niet op het netwerk van je werk.",
+    typed: "Of typ dit adres, kies “Vertellen wat er gebeurde” en vul deze code in:",
+    independent: "Liever niet naar iemand van je werk? Er is ook een onafhankelijk meldpunt.",
+    later: "Het kan ook later, als de productie voorbij is.",
+    danger: "Ben je nu in gevaar? Bel 112.",
   },
   home: {
     title: "Er is iets gebeurd. Wat nu?",
@@ -613,6 +729,10 @@ export const nl = {
       "Wie deze site aanpast, kan meelezen met wat je daarna typt. Daarom kun je nakijken wat er draait.",
       "Je netwerk ziet dat je hier was, niet wat je schreef.",
       "Op een toestel waarop iemand meekijkt, kijkt die ook hier mee.",
+      "Het secretariaat en wie de techniek beheert, zouden samen stiekem een lezer kunnen toevoegen. Er is nog geen openbare lijst waarop dat te zien is.",
+      "Wie een oude kopie van ons systeem heeft én de sleutel van iemand die toen mocht lezen, kan nog openen wat die toen kon lezen.",
+      "Gaat onze databank voorgoed verloren, dan is weg wat er na de laatste kopie bij kwam.",
+      "Ons systeem ziet de productie, wat je aankruist, je taal, wie mag lezen, wie je uitsluit, wie wanneer opende en hoe lang teksten ongeveer zijn. Wat je schrijft ziet het niet.",
     ],
   },
   running: {

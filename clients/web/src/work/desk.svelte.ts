@@ -1,6 +1,7 @@
 // Whoever works here: their keys are in memory while the page is open, and sealed on the device otherwise.
 
-import { KeyFileError, MemberClient, type SecretKeys } from "meldbrug";
+import { KeyFileError, MemberClient, Pins, type SecretKeys } from "meldbrug";
+import { Organisation_Kind } from "meldbrug/gen/directory/v1/directory_pb";
 import { openedFile, sealedFile } from "meldbrug/keyfile";
 import {
   newPrfSalt,
@@ -11,9 +12,9 @@ import {
   withPasskey,
 } from "meldbrug/passkeys";
 import { connected } from "../app/installation";
+import { isUnknownKey } from "../app/problems";
+import { forgetNext, keepFile, keptFile, nextFile, promoteNext, removeKept } from "./files";
 import { askPasskeys, newPasskey } from "./passkey";
-
-const PLACE = "key-file";
 
 /** Who is signed in, as the directory says and the chain proves. */
 export interface Seat {
@@ -21,6 +22,12 @@ export interface Seat {
   readonly title: string;
   readonly organisation: string;
   readonly isAdmin: boolean;
+  /** Whether it may act for the secretariat. */
+  readonly isSecretariat: boolean;
+  /** Whether the key is the root that every chain leads to: it alone vouches for admins, and is never changed. */
+  readonly isRoot: boolean;
+  /** What this page remembers of reporters; it outlives a change of keys. */
+  readonly pins: Pins;
 }
 
 let current = $state.raw<Seat | undefined>();
@@ -32,24 +39,10 @@ export const desk = {
   },
 };
 
-/** Whether a key file is kept on this device. */
-export function hasKey(storage: Storage = localStorage): boolean {
-  return storage.getItem(PLACE) !== null;
-}
-
-/** Keeps a key file on this device, as it is: sealed. */
-export function keepFile(file: Uint8Array, storage: Storage = localStorage): void {
-  storage.setItem(PLACE, new TextDecoder().decode(file));
-}
-
-/** Returns the key file of this device, to be exported. */
-export function keptFile(storage: Storage = localStorage): Uint8Array {
-  return new TextEncoder().encode(storage.getItem(PLACE) ?? "");
-}
-
 /** Removes the key file from this device. */
 export function removeFile(storage: Storage = localStorage): void {
-  storage.removeItem(PLACE);
+  if (current) forgetNext(current.client.kid, storage);
+  removeKept(storage);
   signOut();
 }
 
@@ -60,7 +53,7 @@ export function removeFile(storage: Storage = localStorage): void {
  * @throws MeldbrugError - the directory does not know the key, or did not answer.
  */
 export async function signIn(passphrase: string): Promise<void> {
-  await seat(await openedFile(keptFile(), passphrase));
+  await enter(await openedFile(keptFile(), passphrase), (next) => openedFile(next, passphrase));
 }
 
 /** Returns the passkeys that open the key file of this device; none where it cannot be read. */
@@ -81,8 +74,7 @@ export function keptPasskeys(storage: Storage = localStorage): readonly Passkey[
  * @throws MeldbrugError - the directory does not know the key, or did not answer.
  */
 export async function signInByPasskey(): Promise<void> {
-  const { credential, prf } = await askPasskeys(keptPasskeys());
-  await seat(await openedByPasskey(keptFile(), credential, prf));
+  await enter(await openedWithPasskey(keptFile()), openedWithPasskey);
 }
 
 /**
@@ -110,14 +102,45 @@ export async function keepKeys(keys: SecretKeys, passphrase: string): Promise<vo
 
 /** Takes a seat with keys that are open already. */
 export async function seat(keys: SecretKeys): Promise<void> {
-  const client = new MemberClient(await connected(), keys);
+  const pins = new Pins();
+  const client = new MemberClient(await connected(), keys, pins);
   const { member, organisation } = await client.me();
+  const isAdmin = member?.admin ?? false;
   current = {
     client,
     title: member?.title ?? "",
     organisation: organisation?.title ?? "",
-    isAdmin: member?.admin ?? false,
+    isAdmin,
+    isSecretariat: isAdmin && organisation?.kind === Organisation_Kind.SECRETARIAT,
+    isRoot: client.kid === client.installation,
+    pins,
   };
+}
+
+/** Goes on in the same seat with the keys that follow. */
+export function goOnAs(keys: SecretKeys): void {
+  if (!current) return;
+  const { client, pins } = current;
+  current = { ...current, client: new MemberClient(client.connection, keys, pins) };
+}
+
+/** Takes a seat; with the next key where the installation took it and the page that changed it died before it knew. */
+async function enter(keys: SecretKeys, open: (next: Uint8Array) => Promise<SecretKeys>): Promise<void> {
+  try {
+    await seat(keys);
+  } catch (error) {
+    const next = nextFile(keys.kid);
+    if (!next || !isUnknownKey(error)) throw error;
+    await seat(await open(next));
+    promoteNext(keys.kid);
+  }
+}
+
+async function openedWithPasskey(file: Uint8Array): Promise<SecretKeys> {
+  const passkeys = passkeysIn(file);
+  if (passkeys.length === 0) throw new KeyFileError("passkey", "no passkey opens this key file");
+  const { credential, prf } = await askPasskeys(passkeys);
+  return openedByPasskey(file, credential, prf);
 }
 
 /** Forgets who is signed in; the key file stays on the device. */

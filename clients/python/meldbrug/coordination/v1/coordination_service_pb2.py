@@ -29,7 +29,7 @@ from meldbrug.common.v1 import common_pb2 as meldbrug_dot_common_dot_v1_dot_comm
 from meldbrug.coordination.v1 import coordination_pb2 as meldbrug_dot_coordination_dot_v1_dot_coordination__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3meldbrug/coordination/v1/coordination_service.proto\x12\x18meldbrug.coordination.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a)meldbrug/annotations/v1/annotations.proto\x1a\x1fmeldbrug/common/v1/common.proto\x1a+meldbrug/coordination/v1/coordination.proto\"O\n\x10GetStatusRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"O\n\x11GetStatusResponse\x12:\n\x06status\x18\x01 \x01(\x0b\x32 .meldbrug.coordination.v1.StatusB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xc6\x01\n\x14ListIncidentsRequest\x12)\n\tpage_size\x18\x01 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x02 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\x12\x42\n\x05state\x18\x03 \x01(\x0e\x32!.meldbrug.common.v1.IncidentStateB\x10\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\xa8\xb5\x18\x02\"\x91\x01\n\x15ListIncidentsResponse\x12G\n\tincidents\x18\x01 \x03(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"Q\n\x12GetIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"U\n\x13GetIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xb8\x01\n\x1a\x41\x63knowledgeIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"]\n\x1b\x41\x63knowledgeIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xfb\x01\n\x15\x41ssessIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x46\n\x07outcome\x18\x02 \x01(\x0e\x32!.meldbrug.common.v1.IncidentStateB\x12\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x03 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x04 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"X\n\x16\x41ssessIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xbd\x01\n\x12ListNoticesRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12)\n\tpage_size\x18\x02 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x03 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\"\x8f\x01\n\x13ListNoticesResponse\x12G\n\x07notices\x18\x01 \x03(\x0b\x32$.meldbrug.coordination.v1.SentNoticeB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"~\n\x10ListInboxRequest\x12)\n\tpage_size\x18\x01 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x02 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\"\xb5\x01\n\x11ListInboxResponse\x12\x41\n\x07notices\x18\x01 \x03(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\x12,\n\x0cresume_token\x18\x03 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"b\n\x10GetNoticeRequest\x12N\n\x06notice\x18\x01 \x01(\tB>\xe2\x41\x01\x02\xbaH3r1\x18`2-^incidents/[a-z2-7]{26}/notices/[a-z2-7]{26}$\xa8\xb5\x18\x02\"M\n\x11GetNoticeResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xc9\x01\n\x18\x41\x63knowledgeNoticeRequest\x12N\n\x06notice\x18\x01 \x01(\tB>\xe2\x41\x01\x02\xbaH3r1\x18`2-^incidents/[a-z2-7]{26}/notices/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"U\n\x19\x41\x63knowledgeNoticeResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"V\n\x11WatchInboxRequest\x12\x41\n\x0cresume_token\x18\x01 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\"|\n\x12WatchInboxResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\x12,\n\x0cresume_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"L\n\rInformRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"\x10\n\x0eInformResponse2\x88\x01\n\x0fReporterService\x12n\n\tGetStatus\x12*.meldbrug.coordination.v1.GetStatusRequest\x1a+.meldbrug.coordination.v1.GetStatusResponse\"\x08\x9a\xb5\x18\x04self\x1a\x05\x8a\xb5\x18\x01\x03\x32\xad\x05\n\x0eHandlerService\x12\x80\x01\n\rListIncidents\x12..meldbrug.coordination.v1.ListIncidentsRequest\x1a/.meldbrug.coordination.v1.ListIncidentsResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12z\n\x0bGetIncident\x12,.meldbrug.coordination.v1.GetIncidentRequest\x1a-.meldbrug.coordination.v1.GetIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12\x92\x01\n\x13\x41\x63knowledgeIncident\x12\x34.meldbrug.coordination.v1.AcknowledgeIncidentRequest\x1a\x35.meldbrug.coordination.v1.AcknowledgeIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12\x83\x01\n\x0e\x41ssessIncident\x12/.meldbrug.coordination.v1.AssessIncidentRequest\x1a\x30.meldbrug.coordination.v1.AssessIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12z\n\x0bListNotices\x12,.meldbrug.coordination.v1.ListNoticesRequest\x1a-.meldbrug.coordination.v1.ListNoticesResponse\"\x0e\x9a\xb5\x18\ncan_handle\x1a\x05\x8a\xb5\x18\x01\x02\x32\x88\x04\n\rReaderService\x12r\n\tListInbox\x12*.meldbrug.coordination.v1.ListInboxRequest\x1a+.meldbrug.coordination.v1.ListInboxResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12r\n\tGetNotice\x12*.meldbrug.coordination.v1.GetNoticeRequest\x1a+.meldbrug.coordination.v1.GetNoticeResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12\x8a\x01\n\x11\x41\x63knowledgeNotice\x12\x32.meldbrug.coordination.v1.AcknowledgeNoticeRequest\x1a\x33.meldbrug.coordination.v1.AcknowledgeNoticeResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12{\n\nWatchInbox\x12+.meldbrug.coordination.v1.WatchInboxRequest\x1a,.meldbrug.coordination.v1.WatchInboxResponse\"\x10\x9a\xb5\x18\x08\x63\x61n_open\xa0\xb5\x18\x04\x30\x01\x1a\x05\x8a\xb5\x18\x01\x02\x32\x8d\x01\n\x0fInternalService\x12\x65\n\x06Inform\x12\'.meldbrug.coordination.v1.InformRequest\x1a(.meldbrug.coordination.v1.InformResponse\"\x08\x9a\xb5\x18\x04peer\x1a\x13\x8a\xb5\x18\x01\x04\x92\xb5\x18\ndisclosureb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n3meldbrug/coordination/v1/coordination_service.proto\x12\x18meldbrug.coordination.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a)meldbrug/annotations/v1/annotations.proto\x1a\x1fmeldbrug/common/v1/common.proto\x1a+meldbrug/coordination/v1/coordination.proto\"O\n\x10GetStatusRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"O\n\x11GetStatusResponse\x12:\n\x06status\x18\x01 \x01(\x0b\x32 .meldbrug.coordination.v1.StatusB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\x8a\x02\n\x14ListIncidentsRequest\x12)\n\tpage_size\x18\x01 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x02 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\x12\x42\n\x05state\x18\x03 \x01(\x0e\x32!.meldbrug.common.v1.IncidentStateB\x10\xe2\x41\x01\x01\xbaH\x05\x82\x01\x02\x10\x01\xa8\xb5\x18\x02\x12\x42\n\nproduction\x18\x04 \x01(\tB.\xe2\x41\x01\x01\xbaH#r\x1e\x18`2\x1a^productions/[a-z2-7]{26}$\xd8\x01\x01\xa8\xb5\x18\x02\"\x91\x01\n\x15ListIncidentsResponse\x12G\n\tincidents\x18\x01 \x03(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"Q\n\x12GetIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"U\n\x13GetIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xb8\x01\n\x1a\x41\x63knowledgeIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"]\n\x1b\x41\x63knowledgeIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xfb\x01\n\x15\x41ssessIncidentRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x46\n\x07outcome\x18\x02 \x01(\x0e\x32!.meldbrug.common.v1.IncidentStateB\x12\xe2\x41\x01\x02\xbaH\x07\x82\x01\x04\x10\x01 \x00\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x03 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x04 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"X\n\x16\x41ssessIncidentResponse\x12>\n\x08incident\x18\x01 \x01(\x0b\x32\".meldbrug.coordination.v1.IncidentB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xbd\x01\n\x12ListNoticesRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12)\n\tpage_size\x18\x02 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x03 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\"\x8f\x01\n\x13ListNoticesResponse\x12G\n\x07notices\x18\x01 \x03(\x0b\x32$.meldbrug.coordination.v1.SentNoticeB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"\xcc\x01\n\x10ListInboxRequest\x12)\n\tpage_size\x18\x01 \x01(\x05\x42\x16\xe2\x41\x01\x01\xbaH\x0b\x1a\x06\x18\xc0\x84=(\x00\xd8\x01\x01\xa8\xb5\x18\x01\x12?\n\npage_token\x18\x02 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\x12L\n\x06states\x18\x03 \x03(\x0e\x32\x1f.meldbrug.common.v1.NoticeStateB\x1b\xe2\x41\x01\x01\xbaH\x10\x92\x01\r\x10\x10\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\xa8\xb5\x18\x02\"\xb5\x01\n\x11ListInboxResponse\x12\x41\n\x07notices\x18\x01 \x03(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x10\xe2\x41\x01\x03\xbaH\x05\x92\x01\x02\x10\x64\xa8\xb5\x18\x02\x12/\n\x0fnext_page_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\x12,\n\x0cresume_token\x18\x03 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"b\n\x10GetNoticeRequest\x12N\n\x06notice\x18\x01 \x01(\tB>\xe2\x41\x01\x02\xbaH3r1\x18`2-^incidents/[a-z2-7]{26}/notices/[a-z2-7]{26}$\xa8\xb5\x18\x02\"M\n\x11GetNoticeResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"\xc9\x01\n\x18\x41\x63knowledgeNoticeRequest\x12N\n\x06notice\x18\x01 \x01(\tB>\xe2\x41\x01\x02\xbaH3r1\x18`2-^incidents/[a-z2-7]{26}/notices/[a-z2-7]{26}$\xa8\xb5\x18\x02\x12\x37\n\x04\x65tag\x18\x02 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x10\x01\x18@(\x80\x02\x32\x13^[^\\x00-\\x1F\\x7F]*$\xa8\xb5\x18\x02\x12$\n\nrequest_id\x18\x03 \x01(\tB\x10\xe2\x41\x01\x02\xbaH\x05r\x03\xb0\x01\x01\xa8\xb5\x18\x01\"U\n\x19\x41\x63knowledgeNoticeResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\"V\n\x11WatchInboxRequest\x12\x41\n\x0cresume_token\x18\x01 \x01(\tB+\xe2\x41\x01\x01\xbaH r\x1b\x18\x80\x08(\x80 2\x13^[^\\x00-\\x1F\\x7F]*$\xd8\x01\x01\xa8\xb5\x18\x02\"|\n\x12WatchInboxResponse\x12\x38\n\x06notice\x18\x01 \x01(\x0b\x32\x1e.meldbrug.coordination.v1.StubB\x08\xe2\x41\x01\x03\xa8\xb5\x18\x02\x12,\n\x0cresume_token\x18\x02 \x01(\tB\x16\xe2\x41\x01\x03\xbaH\x0br\x06\x18\x80\x08(\x80 \xd8\x01\x01\xa8\xb5\x18\x02\"L\n\rInformRequest\x12;\n\x08incident\x18\x01 \x01(\tB)\xe2\x41\x01\x02\xbaH\x1er\x1c\x18`2\x18^incidents/[a-z2-7]{26}$\xa8\xb5\x18\x02\"\x10\n\x0eInformResponse2\x88\x01\n\x0fReporterService\x12n\n\tGetStatus\x12*.meldbrug.coordination.v1.GetStatusRequest\x1a+.meldbrug.coordination.v1.GetStatusResponse\"\x08\x9a\xb5\x18\x04self\x1a\x05\x8a\xb5\x18\x01\x03\x32\xad\x05\n\x0eHandlerService\x12\x80\x01\n\rListIncidents\x12..meldbrug.coordination.v1.ListIncidentsRequest\x1a/.meldbrug.coordination.v1.ListIncidentsResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12z\n\x0bGetIncident\x12,.meldbrug.coordination.v1.GetIncidentRequest\x1a-.meldbrug.coordination.v1.GetIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12\x92\x01\n\x13\x41\x63knowledgeIncident\x12\x34.meldbrug.coordination.v1.AcknowledgeIncidentRequest\x1a\x35.meldbrug.coordination.v1.AcknowledgeIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12\x83\x01\n\x0e\x41ssessIncident\x12/.meldbrug.coordination.v1.AssessIncidentRequest\x1a\x30.meldbrug.coordination.v1.AssessIncidentResponse\"\x0e\x9a\xb5\x18\ncan_handle\x12z\n\x0bListNotices\x12,.meldbrug.coordination.v1.ListNoticesRequest\x1a-.meldbrug.coordination.v1.ListNoticesResponse\"\x0e\x9a\xb5\x18\ncan_handle\x1a\x05\x8a\xb5\x18\x01\x02\x32\x88\x04\n\rReaderService\x12r\n\tListInbox\x12*.meldbrug.coordination.v1.ListInboxRequest\x1a+.meldbrug.coordination.v1.ListInboxResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12r\n\tGetNotice\x12*.meldbrug.coordination.v1.GetNoticeRequest\x1a+.meldbrug.coordination.v1.GetNoticeResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12\x8a\x01\n\x11\x41\x63knowledgeNotice\x12\x32.meldbrug.coordination.v1.AcknowledgeNoticeRequest\x1a\x33.meldbrug.coordination.v1.AcknowledgeNoticeResponse\"\x0c\x9a\xb5\x18\x08\x63\x61n_open\x12{\n\nWatchInbox\x12+.meldbrug.coordination.v1.WatchInboxRequest\x1a,.meldbrug.coordination.v1.WatchInboxResponse\"\x10\x9a\xb5\x18\x08\x63\x61n_open\xa0\xb5\x18\x04\x30\x01\x1a\x05\x8a\xb5\x18\x01\x02\x32\x8d\x01\n\x0fInternalService\x12\x65\n\x06Inform\x12\'.meldbrug.coordination.v1.InformRequest\x1a(.meldbrug.coordination.v1.InformResponse\"\x08\x9a\xb5\x18\x04peer\x1a\x13\x8a\xb5\x18\x01\x04\x92\xb5\x18\ndisclosureb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINCIDENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H r\033\030\200\010(\200 2\023^[^\\x00-\\x1F\\x7F]*$\330\001\001\250\265\030\002'
   _globals['_LISTINCIDENTSREQUEST'].fields_by_name['state']._loaded_options = None
   _globals['_LISTINCIDENTSREQUEST'].fields_by_name['state']._serialized_options = b'\342A\001\001\272H\005\202\001\002\020\001\250\265\030\002'
+  _globals['_LISTINCIDENTSREQUEST'].fields_by_name['production']._loaded_options = None
+  _globals['_LISTINCIDENTSREQUEST'].fields_by_name['production']._serialized_options = b'\342A\001\001\272H#r\036\030`2\032^productions/[a-z2-7]{26}$\330\001\001\250\265\030\002'
   _globals['_LISTINCIDENTSRESPONSE'].fields_by_name['incidents']._loaded_options = None
   _globals['_LISTINCIDENTSRESPONSE'].fields_by_name['incidents']._serialized_options = b'\342A\001\003\272H\005\222\001\002\020d\250\265\030\002'
   _globals['_LISTINCIDENTSRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
@@ -86,6 +88,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTINBOXREQUEST'].fields_by_name['page_size']._serialized_options = b'\342A\001\001\272H\013\032\006\030\300\204=(\000\330\001\001\250\265\030\001'
   _globals['_LISTINBOXREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTINBOXREQUEST'].fields_by_name['page_token']._serialized_options = b'\342A\001\001\272H r\033\030\200\010(\200 2\023^[^\\x00-\\x1F\\x7F]*$\330\001\001\250\265\030\002'
+  _globals['_LISTINBOXREQUEST'].fields_by_name['states']._loaded_options = None
+  _globals['_LISTINBOXREQUEST'].fields_by_name['states']._serialized_options = b'\342A\001\001\272H\020\222\001\r\020\020\030\001\"\007\202\001\004\020\001 \000\250\265\030\002'
   _globals['_LISTINBOXRESPONSE'].fields_by_name['notices']._loaded_options = None
   _globals['_LISTINBOXRESPONSE'].fields_by_name['notices']._serialized_options = b'\342A\001\003\272H\005\222\001\002\020d\250\265\030\002'
   _globals['_LISTINBOXRESPONSE'].fields_by_name['next_page_token']._loaded_options = None
@@ -147,51 +151,51 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSTATUSRESPONSE']._serialized_start=345
   _globals['_GETSTATUSRESPONSE']._serialized_end=424
   _globals['_LISTINCIDENTSREQUEST']._serialized_start=427
-  _globals['_LISTINCIDENTSREQUEST']._serialized_end=625
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=628
-  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=773
-  _globals['_GETINCIDENTREQUEST']._serialized_start=775
-  _globals['_GETINCIDENTREQUEST']._serialized_end=856
-  _globals['_GETINCIDENTRESPONSE']._serialized_start=858
-  _globals['_GETINCIDENTRESPONSE']._serialized_end=943
-  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_start=946
-  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_end=1130
-  _globals['_ACKNOWLEDGEINCIDENTRESPONSE']._serialized_start=1132
-  _globals['_ACKNOWLEDGEINCIDENTRESPONSE']._serialized_end=1225
-  _globals['_ASSESSINCIDENTREQUEST']._serialized_start=1228
-  _globals['_ASSESSINCIDENTREQUEST']._serialized_end=1479
-  _globals['_ASSESSINCIDENTRESPONSE']._serialized_start=1481
-  _globals['_ASSESSINCIDENTRESPONSE']._serialized_end=1569
-  _globals['_LISTNOTICESREQUEST']._serialized_start=1572
-  _globals['_LISTNOTICESREQUEST']._serialized_end=1761
-  _globals['_LISTNOTICESRESPONSE']._serialized_start=1764
-  _globals['_LISTNOTICESRESPONSE']._serialized_end=1907
-  _globals['_LISTINBOXREQUEST']._serialized_start=1909
-  _globals['_LISTINBOXREQUEST']._serialized_end=2035
-  _globals['_LISTINBOXRESPONSE']._serialized_start=2038
-  _globals['_LISTINBOXRESPONSE']._serialized_end=2219
-  _globals['_GETNOTICEREQUEST']._serialized_start=2221
-  _globals['_GETNOTICEREQUEST']._serialized_end=2319
-  _globals['_GETNOTICERESPONSE']._serialized_start=2321
-  _globals['_GETNOTICERESPONSE']._serialized_end=2398
-  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_start=2401
-  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_end=2602
-  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_start=2604
-  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_end=2689
-  _globals['_WATCHINBOXREQUEST']._serialized_start=2691
-  _globals['_WATCHINBOXREQUEST']._serialized_end=2777
-  _globals['_WATCHINBOXRESPONSE']._serialized_start=2779
-  _globals['_WATCHINBOXRESPONSE']._serialized_end=2903
-  _globals['_INFORMREQUEST']._serialized_start=2905
-  _globals['_INFORMREQUEST']._serialized_end=2981
-  _globals['_INFORMRESPONSE']._serialized_start=2983
-  _globals['_INFORMRESPONSE']._serialized_end=2999
-  _globals['_REPORTERSERVICE']._serialized_start=3002
-  _globals['_REPORTERSERVICE']._serialized_end=3138
-  _globals['_HANDLERSERVICE']._serialized_start=3141
-  _globals['_HANDLERSERVICE']._serialized_end=3826
-  _globals['_READERSERVICE']._serialized_start=3829
-  _globals['_READERSERVICE']._serialized_end=4349
-  _globals['_INTERNALSERVICE']._serialized_start=4352
-  _globals['_INTERNALSERVICE']._serialized_end=4493
+  _globals['_LISTINCIDENTSREQUEST']._serialized_end=693
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_start=696
+  _globals['_LISTINCIDENTSRESPONSE']._serialized_end=841
+  _globals['_GETINCIDENTREQUEST']._serialized_start=843
+  _globals['_GETINCIDENTREQUEST']._serialized_end=924
+  _globals['_GETINCIDENTRESPONSE']._serialized_start=926
+  _globals['_GETINCIDENTRESPONSE']._serialized_end=1011
+  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_start=1014
+  _globals['_ACKNOWLEDGEINCIDENTREQUEST']._serialized_end=1198
+  _globals['_ACKNOWLEDGEINCIDENTRESPONSE']._serialized_start=1200
+  _globals['_ACKNOWLEDGEINCIDENTRESPONSE']._serialized_end=1293
+  _globals['_ASSESSINCIDENTREQUEST']._serialized_start=1296
+  _globals['_ASSESSINCIDENTREQUEST']._serialized_end=1547
+  _globals['_ASSESSINCIDENTRESPONSE']._serialized_start=1549
+  _globals['_ASSESSINCIDENTRESPONSE']._serialized_end=1637
+  _globals['_LISTNOTICESREQUEST']._serialized_start=1640
+  _globals['_LISTNOTICESREQUEST']._serialized_end=1829
+  _globals['_LISTNOTICESRESPONSE']._serialized_start=1832
+  _globals['_LISTNOTICESRESPONSE']._serialized_end=1975
+  _globals['_LISTINBOXREQUEST']._serialized_start=1978
+  _globals['_LISTINBOXREQUEST']._serialized_end=2182
+  _globals['_LISTINBOXRESPONSE']._serialized_start=2185
+  _globals['_LISTINBOXRESPONSE']._serialized_end=2366
+  _globals['_GETNOTICEREQUEST']._serialized_start=2368
+  _globals['_GETNOTICEREQUEST']._serialized_end=2466
+  _globals['_GETNOTICERESPONSE']._serialized_start=2468
+  _globals['_GETNOTICERESPONSE']._serialized_end=2545
+  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_start=2548
+  _globals['_ACKNOWLEDGENOTICEREQUEST']._serialized_end=2749
+  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_start=2751
+  _globals['_ACKNOWLEDGENOTICERESPONSE']._serialized_end=2836
+  _globals['_WATCHINBOXREQUEST']._serialized_start=2838
+  _globals['_WATCHINBOXREQUEST']._serialized_end=2924
+  _globals['_WATCHINBOXRESPONSE']._serialized_start=2926
+  _globals['_WATCHINBOXRESPONSE']._serialized_end=3050
+  _globals['_INFORMREQUEST']._serialized_start=3052
+  _globals['_INFORMREQUEST']._serialized_end=3128
+  _globals['_INFORMRESPONSE']._serialized_start=3130
+  _globals['_INFORMRESPONSE']._serialized_end=3146
+  _globals['_REPORTERSERVICE']._serialized_start=3149
+  _globals['_REPORTERSERVICE']._serialized_end=3285
+  _globals['_HANDLERSERVICE']._serialized_start=3288
+  _globals['_HANDLERSERVICE']._serialized_end=3973
+  _globals['_READERSERVICE']._serialized_start=3976
+  _globals['_READERSERVICE']._serialized_end=4496
+  _globals['_INTERNALSERVICE']._serialized_start=4499
+  _globals['_INTERNALSERVICE']._serialized_end=4640
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,66 @@
+// The key file of this device, and the one that is about to take its place: both sealed, each replaced in one step.
+
+import { KeyFileError } from "meldbrug";
+import { kidIn } from "meldbrug/keyfile";
+
+const PLACE = "key-file";
+/** Followed by the key that the file in it comes after. */
+const NEXT = "next-key-file/";
+
+/** Whether a key file is kept on this device. */
+export function hasKey(storage: Storage = localStorage): boolean {
+  return storage.getItem(PLACE) !== null;
+}
+
+/** Keeps a key file on this device, as it is: sealed. */
+export function keepFile(file: Uint8Array, storage: Storage = localStorage): void {
+  storage.setItem(PLACE, new TextDecoder().decode(file));
+}
+
+/** Returns the key file of this device, to be exported. */
+export function keptFile(storage: Storage = localStorage): Uint8Array {
+  return new TextEncoder().encode(storage.getItem(PLACE) ?? "");
+}
+
+/** Removes the key file of this device. */
+export function removeKept(storage: Storage = localStorage): void {
+  storage.removeItem(PLACE);
+}
+
+/** Keeps the file of the key that is to follow `kid`. */
+export function keepNext(kid: string, file: Uint8Array, storage: Storage = localStorage): void {
+  storage.setItem(NEXT + kid, new TextDecoder().decode(file));
+}
+
+/** Returns the file of the key that is to follow `kid`; undefined when none waits. */
+export function nextFile(kid: string, storage: Storage = localStorage): Uint8Array | undefined {
+  const held = storage.getItem(NEXT + kid);
+  return held === null ? undefined : new TextEncoder().encode(held);
+}
+
+/** Puts the file that waits in the place of the one of `kid`. It waits until the other is written. */
+export function promoteNext(kid: string, storage: Storage = localStorage): void {
+  const next = nextFile(kid, storage);
+  if (!next) return;
+  keepFile(next, storage);
+  storage.removeItem(NEXT + kid);
+}
+
+/** Forgets what waits to follow `kid`, and what is left of how `kid` itself came. */
+export function forgetNext(kid: string, storage: Storage = localStorage): void {
+  const waiting = Object.keys(storage).filter((place) => place.startsWith(NEXT));
+  for (const place of waiting) {
+    const after = place.slice(NEXT.length);
+    if (after === kid || isOf(kid, nextFile(after, storage))) storage.removeItem(place);
+  }
+}
+
+function isOf(kid: string, file: Uint8Array | undefined): boolean {
+  try {
+    return file !== undefined && kidIn(file) === kid;
+  } catch (error) {
+    // A damaged file is nobody's, and keeps nobody from removing theirs.
+    if (error instanceof KeyFileError) return false;
+    throw error;
+  }
+}

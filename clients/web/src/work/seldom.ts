@@ -1,0 +1,18 @@
+// Where few go, or seldom: administrators, the secretariat, whoever minds their key. Fetched when somebody does.
+
+import type { Component } from "svelte";
+import Device from "./Device.svelte";
+import type { Seat } from "./desk.svelte";
+import Members from "./Members.svelte";
+import Poster from "./Poster.svelte";
+import Productions from "./Productions.svelte";
+import Secretariat from "./Secretariat.svelte";
+
+/** The views by the names of their places. */
+export const VIEWS: Readonly<Record<string, Component<{ seat: Seat }>>> = {
+  device: Device,
+  members: Members,
+  poster: Poster,
+  productions: Productions,
+  secretariat: Secretariat,
+};
