@@ -238,24 +238,25 @@ class Stream:
         self.events: list[Any] = []
         self.beats: list[tuple[float, int]] = []
         self._answer = GetMessageClass(descriptor(WATCH).output_type)
-        self._began, self._first = time.monotonic(), asyncio.Event()
+        self._began, self._first, self._resume = time.monotonic(), asyncio.Event(), ""
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        """Reads; begins again, as a client does, where the server was too busy to begin."""
+        """Reads; goes on where it was, as a client does, when the server was too busy for it."""
         for wait in range(ATTEMPTS):
             try:
                 return await self._once()
             except grpc.aio.AioRpcError as error:
-                if self._first.is_set() or error.code().name not in BUSY:
+                if error.code().name not in BUSY:
                     raise
             await asyncio.sleep(0.05 * wait)
-        raise TimeoutError("the stream did not begin")
+        raise TimeoutError("the stream broke again and again")
 
     async def _once(self) -> None:
         request = request_for(WATCH, self._who.names)
+        if self._resume:
+            request.resume_token = self._resume  # type: ignore[attr-defined]
         body = request.SerializeToString(deterministic=True)
-        self._began = time.monotonic()
         call = self._doors.channel(WATCH).unary_stream(WATCH)(
             body, metadata=self._doors.metadata(WATCH, body, self._who.persona), timeout=LASTS_S
         )
@@ -267,6 +268,7 @@ class Stream:
 
     def _heard(self, answer: bytes) -> None:
         message = self._answer.FromString(answer)
+        self._resume = message.resume_token or self._resume  # type: ignore[attr-defined]
         if message.HasField("notice"):
             self.events.append(message)
         else:
