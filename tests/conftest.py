@@ -39,8 +39,7 @@ class SharedStackScheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         """Returns what the test shares: a stack of its folder, or else its file."""
-        folder = shared_by(nodeid)
-        return folder + " apart" * ("[apart" in nodeid) if folder else nodeid.partition("::")[0]
+        return shared_by(nodeid) or nodeid.partition("::")[0]
 
 
 def shared_by(nodeid: str) -> str:

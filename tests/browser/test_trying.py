@@ -47,7 +47,7 @@ async def test_a_member_signs_in_with_the_key_file_and_the_passphrase(
     await member.page.locator("#passphrase").fill(PASSPHRASE)
     await member.press("Aanmelden")
 
-    await member.page.locator(".seat").get_by_text(FOUND[door.key]).wait_for()
+    await member.page.locator(".seat p").get_by_text(FOUND[door.key]).wait_for()
     await member.page.locator(".rows > li").first.wait_for()
 
 

@@ -1,4 +1,4 @@
-"""The whole stack, as it is deployed: a process for each service. The story is played with all in one too."""
+"""The whole stack, as it is deployed: a process for each service. Most other suites play with all in one."""
 
 from __future__ import annotations
 
@@ -12,17 +12,10 @@ from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Plays a module on the stacks that it names, or else on the one that is deployed."""
-    if "switched_stack" in metafunc.fixturenames:
-        stacks = getattr(metafunc.module, "STACKS", ("apart",))
-        metafunc.parametrize("switched_stack", stacks, indirect=True, scope="session")
-
-
 @pytest.fixture(scope="session")
-def switched_stack(request: pytest.FixtureRequest) -> Iterator[Stack]:
-    """The stack with the test switches on: services `together` in one process, or `apart`."""
-    with running_stack(one_process=request.param == "together", env=SWITCHES) as stack:
+def switched_stack() -> Iterator[Stack]:
+    """The stack with the test switches on."""
+    with running_stack(one_process=False, env=SWITCHES) as stack:
         yield stack
 
 

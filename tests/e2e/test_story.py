@@ -34,7 +34,6 @@ from tests.support.actors import NOTICE, TEXTS, Actors, Case, Hired, seen, stub_
 from tests.support.sector import World
 
 EVERYTHING = set(NOTICE)
-STACKS = ("together", "apart")
 
 
 async def kinds_opened(reader: MemberClient, notice: str) -> set[int]:

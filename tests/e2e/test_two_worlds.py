@@ -70,7 +70,9 @@ class Twins:
         reads = sorted({*ALWAYS, *self.chance.sample(READS, READS_EACH)})
         mine, strand = [*observers(self.having), *of_both(self.having)], Strand(self.having, self.chance)
         streams = [self.watch(name) for name in self.chance.sample(WATCHERS, 2)]
+        alive = asyncio.gather(*(stream.lives() for pair in streams for stream in pair))
         before = await self.view(mine, reads)
+        await alive
         await strand.play()
         self.acts += strand.acts
         same_bytes(before, await self.view(mine, reads))
@@ -91,7 +93,8 @@ class Twins:
 
     async def same_stream(self, pair: Sequence[Stream]) -> None:
         """Fails unless both streams told the same, and neither beat before its time."""
-        await asyncio.gather(*(stream.beaten() for stream in pair))
+        for stream in pair:
+            stream.is_there()
         told = [stream.shape(side.labels) for stream, side in zip(pair, self.sides, strict=True)]
         assert told[0] == told[1], first_difference(*told)
         assert not [stream.early() for stream in pair if stream.early()]

@@ -34,6 +34,7 @@ ATTEMPTS = 20
 AT_ONCE = 24
 PAGES = 30
 WATCH = "/meldbrug.coordination.v1.ReaderService/WatchInbox"
+LASTS_S = 600.0
 NAMES_A_CASE = {"incident", "notice", "section", "sections", "rewrap"}
 
 
@@ -233,34 +234,63 @@ class Stream:
     """What a watcher of an inbox is sent, and when."""
 
     def __init__(self, doors: Doors, who: Observer, heartbeat_s: float) -> None:
-        self._heartbeat_s = heartbeat_s
+        self._doors, self._who, self._heartbeat_s = doors, who, heartbeat_s
         self.events: list[Any] = []
         self.beats: list[tuple[float, int]] = []
-        request = request_for(WATCH, who.names)
-        body = request.SerializeToString(deterministic=True)
         self._answer = GetMessageClass(descriptor(WATCH).output_type)
-        self._began, self._first = time.monotonic(), asyncio.Event()
-        self._call = doors.channel(WATCH).unary_stream(WATCH)(
-            body, metadata=doors.metadata(WATCH, body, who.persona), timeout=60.0
-        )
+        self._began, self._first, self._resume = time.monotonic(), asyncio.Event(), ""
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
-        async for body in self._call:
-            message = self._answer.FromString(body)
-            if message.HasField("notice"):
-                self.events.append(message)
-            else:
-                self.beats.append((time.monotonic() - self._began, len(body)))
-                self._first.set()
+        """Reads; goes on where it was, as a client does, when the server was too busy for it."""
+        for wait in range(ATTEMPTS):
+            try:
+                return await self._once()
+            except grpc.aio.AioRpcError as error:
+                if error.code().name not in BUSY:
+                    raise
+            await asyncio.sleep(0.05 * wait)
+        raise TimeoutError("the stream broke again and again")
 
-    async def beaten(self) -> None:
-        """Waits for the first beat, so that two streams can be compared; a time-out where none comes."""
-        await asyncio.wait_for(self._first.wait(), 10 * self._heartbeat_s)
+    async def _once(self) -> None:
+        request = request_for(WATCH, self._who.names)
+        if self._resume:
+            request.resume_token = self._resume  # type: ignore[attr-defined]
+        body = request.SerializeToString(deterministic=True)
+        call = self._doors.channel(WATCH).unary_stream(WATCH)(
+            body, metadata=self._doors.metadata(WATCH, body, self._who.persona), timeout=LASTS_S
+        )
+        try:
+            async for answer in call:
+                self._heard(answer)
+        finally:
+            call.cancel()
+
+    def _heard(self, answer: bytes) -> None:
+        message = self._answer.FromString(answer)
+        self._resume = message.resume_token or self._resume  # type: ignore[attr-defined]
+        if message.HasField("notice"):
+            self.events.append(message)
+        else:
+            self.beats.append((time.monotonic() - self._began, len(answer)))
+            self._first.set()
+
+    async def lives(self) -> None:
+        """Waits for the first beat: from then on nothing is missed. Raises what ended the stream instead."""
+        beat = asyncio.create_task(self._first.wait())
+        await asyncio.wait({beat, self._reading}, return_when=asyncio.FIRST_COMPLETED)
+        beat.cancel()
+        self.is_there()
+
+    def is_there(self) -> None:
+        """Raises what ended the stream, which nobody has ended yet."""
+        if self._reading.done():
+            self._reading.result()
+            raise EOFError("the stream ended")
 
     async def close(self) -> None:
         """Stops listening."""
-        self._call.cancel()
+        self._reading.cancel()
         await asyncio.gather(self._reading, return_exceptions=True)
 
     def early(self) -> list[float]:
