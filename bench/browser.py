@@ -196,7 +196,8 @@ class Desk:
     async def _opening(self) -> float:
         await self.at_the_inbox()
         _, incident, _, own = self._case.notice.split("/")
-        await self._page.locator(f"a[href$='{incident}/{own}']").click()
+        address = f"#/nl/work/notice/{incident}/{own}"
+        await self._page.evaluate("(to) => { location.hash = to; }", address)
         return await self._asked("", "main .steps .primary", TEXTS)
 
     async def at_the_inbox(self) -> None:
