@@ -76,9 +76,9 @@ async def reported(connection: Connection, sector: Sector) -> Case:
     return replace(case, notice=await offer(case))
 
 
-async def offer(case: Case) -> str:
-    """Proposes a notice, lets the reporter consent and the reader accept. Returns the notice, openable."""
-    recipient = case.sector.participation(TITLE, "noorderlicht")
+async def offer(case: Case, party: str = "noorderlicht") -> str:
+    """Proposes a notice, lets the reporter consent and the party's reader accept. Returns it, openable."""
+    recipient = case.sector.participation(TITLE, party)
     circle = await case.handler.handler.circle(case.incident)
     proposal = Proposal(
         recipient=recipient,
