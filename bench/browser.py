@@ -185,7 +185,7 @@ class Desk:
     async def inboxes(self) -> list[float]:
         """Goes to the inbox; returns how long its rows took each time, in milliseconds."""
         return [
-            await self._asked(".seat a[href$='/work/device']", ".seat a[href$='/work/inbox']", ROWS)
+            await self._asked(".seat a[href$='work/device']", ".seat a[href$='work/inbox']", ROWS)
             for _ in range(TIMES)
         ]
 
@@ -202,7 +202,7 @@ class Desk:
 
     async def at_the_inbox(self) -> None:
         """Goes to the inbox."""
-        await self._page.locator(".seat a[href$='/work/inbox']").click()
+        await self._page.locator(".seat a[href$='work/inbox']").click()
         await self._page.locator(ROWS).first.wait_for()
 
     async def _asked(self, first: str, press: str, what: str) -> float:
