@@ -26,6 +26,7 @@ from bench.edge import CALM as UNASKED
 from bench.sector import Case, offer, prepare, reported
 from meldbrug.client import Connection, MemberClient
 from services.bootstrap.secrets import key_pair
+from services.coordination.store.following import CHANNEL
 from services.stack import Endpoints
 from services.stack.edge import HERE
 from services.stack.folder import throw_away
@@ -36,6 +37,7 @@ ROLE, PARTY = "lichtbrug-contact", "lichtbrug"
 MANY = 100_000
 TIMES = 15
 EVERY_S, CHANGES_PER_S = 10.0, 5
+INBOX = ".seat a[href$='work/inbox']"
 ROWS = ".rows > li > a"
 TEXTS = "main blockquote"
 CATEGORIES = ["-*", "loading", "blink.user_timing"]
@@ -141,7 +143,7 @@ async def changing(endpoints: Endpoints, subject: str) -> AsyncIterator[None]:
         async with await psycopg.AsyncConnection.connect(endpoints.database_url, autocommit=True) as database:
             while True:
                 await database.execute(CHANGE, {"subject": subject})
-                await database.execute("SELECT pg_notify('coordination_inbox', %s)", (subject,))
+                await database.execute("SELECT pg_notify(%s, %s)", (CHANNEL, subject))
                 await asyncio.sleep(1 / CHANGES_PER_S)
 
     changes = asyncio.create_task(go_on())
@@ -184,10 +186,12 @@ class Desk:
 
     async def inboxes(self) -> list[float]:
         """Goes to the inbox; returns how long its rows took each time, in milliseconds."""
-        return [
-            await self._asked(".seat a[href$='work/device']", ".seat a[href$='work/inbox']", ROWS)
-            for _ in range(TIMES)
-        ]
+        return [await self._inbox() for _ in range(TIMES)]
+
+    async def _inbox(self) -> float:
+        await self._page.locator(".seat a[href$='work/device']").click()
+        await self._page.locator(ROWS).first.wait_for(state="detached")
+        return await self._asked(INBOX, ROWS)
 
     async def openings(self) -> list[float]:
         """Opens the notice; returns how long its texts took each time, in milliseconds."""
@@ -198,17 +202,14 @@ class Desk:
         _, incident, _, own = self._case.notice.split("/")
         address = f"#/nl/work/notice/{incident}/{own}"
         await self._page.evaluate("(to) => { location.hash = to; }", address)
-        return await self._asked("", "main .steps .primary", TEXTS)
+        return await self._asked("main .steps .primary", TEXTS)
 
     async def at_the_inbox(self) -> None:
         """Goes to the inbox."""
-        await self._page.locator(".seat a[href$='work/inbox']").click()
+        await self._page.locator(INBOX).click()
         await self._page.locator(ROWS).first.wait_for()
 
-    async def _asked(self, first: str, press: str, what: str) -> float:
-        if first:
-            await self._page.locator(first).click()
-            await self._page.locator(what).first.wait_for(state="detached")
+    async def _asked(self, press: str, what: str) -> float:
         button = self._page.locator(press)
         await button.wait_for()
         await self._trace()

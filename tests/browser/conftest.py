@@ -57,16 +57,10 @@ async def world(browser_stack: Stack) -> AsyncIterator[World]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
-    """Where Chromium is."""
-    return chromium_path()
-
-
-@pytest.fixture(scope="session")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """One browser; every test has contexts of its own in it."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=CALM)
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=CALM)
         yield browser
         await browser.close()
 

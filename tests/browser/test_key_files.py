@@ -18,7 +18,6 @@ from tests.browser.test_passkeys import (
     at_the_device,
     comes_back,
     enters,
-    exported,
     kept,
 )
 from tests.support.authenticator import Authenticator
@@ -34,7 +33,7 @@ async def test_a_key_file_takes_no_other_s_place_before_it_is_said_what_is_lost(
     page = visitor.page
     await Authenticator.of(page)
     await at_the_device(visitor)
-    file = await exported(visitor, tmp_path) if sealed else visitor.world.sector.key_file(ROLE)
+    file = await visitor.downloads_keys(tmp_path) if sealed else visitor.world.sector.key_file(ROLE)
     await visitor.press("Passkey toevoegen")
     await visitor.sees("De passkey is toegevoegd.")
     before = await kept(visitor)
@@ -93,7 +92,7 @@ async def test_the_exported_file_is_the_python_client_s_and_has_the_passkey(
     visitor = await visit(**DESK)
     authenticator = await Authenticator.of(visitor.page)
     await adds(visitor)
-    path = await exported(visitor, tmp_path)
+    path = await visitor.downloads_keys(tmp_path)
     shown = await visitor.page.locator(".fingerprint").inner_text()
     [entry] = json.loads(path.read_text("utf-8"))["passkeys"]
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import async_playwright
 
 from tests.browser.conftest import Visit
-from tests.support.browser import CALM, Visitor
+from tests.support.browser import CALM, Visitor, chromium_path
 from tests.support.sector import World
 
 CANARY = "zeldzaamheidsbewijs"
@@ -57,13 +57,13 @@ async def test_leaving_leaves_nothing_on_the_screen_or_behind_the_back_button(
 
 
 async def test_nothing_is_found_in_the_profile_after_leaving(
-    world: World, chromium: str, elsewhere: str, tmp_path: Path
+    world: World, elsewhere: str, tmp_path: Path
 ) -> None:
     """The folder of the whole profile holds neither what was written nor a word of the receipt's draft."""
     code = world.sector.code("veerpont")
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
-            tmp_path, executable_path=chromium, args=CALM, ignore_https_errors=True, locale="nl-NL"
+            tmp_path, executable_path=chromium_path(), args=CALM, ignore_https_errors=True, locale="nl-NL"
         )
         page = context.pages[0]
         visitor = Visitor(world, page, "nl")

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.test_story import ACCOUNT, DESK, comes_back, proposes, tells
+from tests.browser.test_story import ACCOUNT, DESK, is_asked
 from tests.support.browser import Visitor
 from tests.support.sector import World
 
@@ -79,10 +79,7 @@ async def test_each_limit_is_said_before_it_matters(world: World, visit: Visit) 
 
 async def test_what_a_yes_cannot_take_back_is_said_before_it_is_given(world: World, visit: Visit) -> None:
     reporter, handler = await visit(), await visit(**DESK)
-    receipt = await tells(reporter, world.sector.code("veerpont"))
-    await proposes(handler)
-    await comes_back(reporter, receipt)
-    await reporter.press("Bekijken")
+    await is_asked(world, reporter, handler)
 
     await says(reporter, "request")
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 
 import pytest
 from playwright.async_api import Request, Route, expect
 
-from meldbrug.client import MemberClient
+from meldbrug.client import MemberClient, new_id
 from meldbrug.common.v1.common_pb2 import INCIDENT_STATE_ACKNOWLEDGED, PURPOSE_INFORM
 from tests.browser.conftest import Visit
 from tests.browser.test_views import goes, ids
@@ -31,11 +30,6 @@ INSERT INTO coordination.deliveries
 INSERT INTO coordination.inboxes VALUES (%(subject)s, %(count)s)
   ON CONFLICT (subject) DO UPDATE SET seq = excluded.seq;
 """
-
-
-def new_id() -> str:
-    """An id of the wire's form."""
-    return "".join(secrets.choice("abcdefghijklmnopqrstuvwxyz234567") for _ in range(26))
 
 
 async def with_stones(world: World, hired: Hired, count: int, after: int = 0) -> None:

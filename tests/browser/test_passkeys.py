@@ -86,16 +86,6 @@ async def stays_locked(visitor: Visitor, because: str) -> None:
     await visitor.has_no_barrier()
 
 
-async def exported(visitor: Visitor, folder: Path) -> Path:
-    """Downloads the key file, as private as the command line wants it."""
-    async with visitor.page.expect_download() as downloading:
-        await visitor.press("Sleutelbestand downloaden")
-    path = folder / "key.json"
-    await (await downloading.value).save_as(path)
-    path.chmod(0o600)
-    return path
-
-
 async def test_a_passkey_signs_in_after_a_reload_and_the_passphrase_works_before_and_after(
     visit: Visit,
 ) -> None:
@@ -281,7 +271,7 @@ async def test_at_another_address_the_passkey_opens_nothing(visit: Visit, tmp_pa
     visitor = await visit(**DESK)
     await Authenticator.of(visitor.page)
     await adds(visitor)
-    path = await exported(visitor, tmp_path)
+    path = await visitor.downloads_keys(tmp_path)
     await visitor.page.goto(f"{visitor.root.replace('localhost', '127.0.0.1')}/#/nl/work")
     await visitor.page.locator("#key-file").set_input_files(path)
 

@@ -71,16 +71,6 @@ async def reads_the_newest(visitor: Visitor) -> None:
     await visitor.sees(TEXTS[KIND_ACCOUNT])
 
 
-async def downloaded(visitor: Visitor, folder: Path) -> Path:
-    """The key file as the app gives it out."""
-    async with visitor.page.expect_download() as downloading:
-        await visitor.press("Sleutelbestand downloaden")
-    path = folder / "key.json"
-    await (await downloading.value).save_as(path)
-    path.chmod(0o600)
-    return path
-
-
 async def test_a_changed_key_reads_what_the_old_one_read_and_the_old_one_nothing(
     world: World, visit: Visit, tmp_path: Path
 ) -> None:
@@ -97,7 +87,7 @@ async def test_a_changed_key_reads_what_the_old_one_read_and_the_old_one_nothing
     assert now["key-file"] != hired.kid
     shown = await visitor.page.locator(".fingerprint").first.inner_text()
     assert "".join(shown.split()) == now["key-file"]
-    file = await downloaded(visitor, tmp_path)
+    file = await visitor.downloads_keys(tmp_path)
     assert await reads(world, file, case) == list(TEXTS.values())
     await reads_the_newest(visitor)
 

@@ -74,6 +74,14 @@ async def proposes(handler: Visitor) -> None:
     await handler.sees("wacht op de melder")
 
 
+async def is_asked(world: World, reporter: Visitor, handler: Visitor) -> None:
+    """Brings a reporter, who told and came back, to where they are asked for a yes."""
+    receipt = await tells(reporter, world.sector.code("veerpont"))
+    await proposes(handler)
+    await comes_back(reporter, receipt)
+    await reporter.press("Bekijken")
+
+
 async def reads(reader: Visitor) -> None:
     """Accepts the terms of the newest notice and opens it."""
     page = reader.page

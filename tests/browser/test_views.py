@@ -7,7 +7,7 @@ from playwright.async_api import Locator, expect
 
 from meldbrug.common.v1.common_pb2 import DECLINE_REASON_CAPACITY, PURPOSE_INFORM
 from tests.browser.conftest import Visit
-from tests.browser.test_story import ACCOUNT, DESK, SUMMARY, comes_back, proposes, tells
+from tests.browser.test_story import ACCOUNT, DESK, SUMMARY, is_asked
 from tests.support.actors import Actors, Case, until
 from tests.support.browser import Visitor
 from tests.support.sector import World
@@ -136,10 +136,7 @@ async def test_what_is_late_is_said_in_words(world: World, visit: Visit) -> None
 
 async def test_the_matrix_follows_the_boxes(world: World, visit: Visit) -> None:
     reporter, handler = await visit(), await visit(**DESK)
-    receipt = await tells(reporter, world.sector.code("veerpont"))
-    await proposes(handler)
-    await comes_back(reporter, receipt)
-    await reporter.press("Bekijken")
+    await is_asked(world, reporter, handler)
     page = reporter.page
     cells = page.locator(".matrix td")
     await cells.first.wait_for()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -142,6 +143,15 @@ class Visitor:
         file = FilePayload(name="key.json", mimeType="application/json", buffer=light_file(keys))
         await self.page.locator("#key-file").set_input_files(file)
         await self.page.locator("#passphrase").fill(PASSPHRASE)
+
+    async def downloads_keys(self, folder: Path) -> Path:
+        """Downloads the key file of this device, as private as the command line wants it."""
+        async with self.page.expect_download() as downloading:
+            await self.press("Sleutelbestand downloaden")
+        path = folder / "key.json"
+        await (await downloading.value).save_as(path)
+        path.chmod(0o600)
+        return path
 
     def does_not_mind(self, complaint: str) -> None:
         """Forgets what the browser wrote down by itself about something that the test did."""
