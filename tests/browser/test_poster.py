@@ -41,8 +41,13 @@ async def read_off(page: Page) -> list[str]:
     png = base64.b64encode(await page.screenshot(full_page=True)).decode()
     width, height, greys = await page.evaluate(GREYS, png)
     picture = memoryview(base64.b64decode(greys)).cast("B", shape=[height, width])
-    # Dark must be dark and light be light: on paper nothing is made up for.
-    strict = {"try_invert": False, "binarizer": zxingcpp.Binarizer.FixedThreshold}
+    # Dark must be dark and light be light: on paper nothing is made up for. Only what a poster bears is
+    # looked for: now and then the edge of a QR code, taken by itself, is a number in some old bar code.
+    strict = {
+        "formats": zxingcpp.BarcodeFormat.QRCode,
+        "try_invert": False,
+        "binarizer": zxingcpp.Binarizer.FixedThreshold,
+    }
     return [found.text for found in zxingcpp.read_barcodes(picture, **strict)]
 
 
