@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 STOP_S = 15.0  # Above the 10 s in which a service drains its calls.
 READY_S = 60.0  # A cold start on a loaded two-core machine took 12 s.
@@ -28,12 +28,30 @@ class StackError(Exception):
     """Something the stack needs is missing or did not start; the message says what to do in one sentence."""
 
 
+class Process(Protocol):
+    """What a child needs of `subprocess.Popen`, and promises as that does."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Returns how it ended, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Waits until it ended, and returns how; raises TimeoutExpired when it had not."""
+
+    def send_signal(self, sig: int) -> None:
+        """Sends it a signal."""
+
+
+Spawn = Callable[..., Process]
+"""Starts a process, as `subprocess.Popen` does."""
+
+
 class Child:
     """One process in a session of its own, with its output in a log."""
 
-    def __init__(
-        self, supervisor: Supervisor, name: str, process: subprocess.Popen[bytes], log: Path
-    ) -> None:
+    def __init__(self, supervisor: Supervisor, name: str, process: Process, log: Path) -> None:
         """Wraps a started process; use `Supervisor.start`."""
         self.name, self.process, self.log = name, process, log
         self._supervisor = supervisor
@@ -129,10 +147,11 @@ class Supervisor:
         env: Mapping[str, str] | None = None,
         folder: Path | None = None,
         end_with: signal.Signals = signal.SIGTERM,
+        spawn: Spawn = subprocess.Popen,
     ) -> Child:
         """Starts `command` in `folder` with its output appended to `log`; `end_with` ends it well."""
         with log.open("ab") as output:
-            process = subprocess.Popen(
+            process = spawn(
                 [str(part) for part in command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,

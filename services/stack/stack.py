@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ from services.health import serves
 from services.stack import edge
 from services.stack.backends import Backends, quiet
 from services.stack.folder import Endpoints
-from services.stack.processes import Child, free_port, run
+from services.stack.processes import Child, Spawn, free_port, run
 
 ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = "all"
@@ -50,6 +51,7 @@ class Stack:
         edge_env: Mapping[str, str] | None = None,
         report: Callable[[str], None] = quiet,
         tools_folder: Path | None = None,
+        spawn: Spawn = subprocess.Popen,
     ) -> None:
         """Describes the stack.
 
@@ -61,8 +63,9 @@ class Stack:
             edge_env: settings that the edge gets besides.
             report: told in one line what is being done.
             tools_folder: where the OpenFGA binary is kept, for a throw-away `folder`.
+            spawn: starts the processes of the services.
         """
-        self.backends = Backends(folder, report, tools_folder=tools_folder)
+        self.backends, self._spawn = Backends(folder, report, tools_folder=tools_folder), spawn
         self._one_process, self.env, self._report = one_process, dict(env or {}), report
         self._edge_host, self._edge_env = edge_host, dict(edge_env or {})
         self._hosts: dict[str, str] = {}
@@ -213,7 +216,9 @@ class Stack:
         env = {**self._outside(), **made, **own, **self.env, **extra}
         log = self.backends.folder.logs / f"{host}.log"
         command: list[str | Path] = [sys.executable, "-m", "services", "run", host]
-        self._children[host] = self.backends.supervisor.start(host, command, log, env=env, folder=ROOT)
+        self._children[host] = self.backends.supervisor.start(
+            host, command, log, env=env, folder=ROOT, spawn=self._spawn
+        )
 
     def _await(self, host: str) -> None:
         address = next(self.addresses[name] for name, where in self._hosts.items() if where == host)

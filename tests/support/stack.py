@@ -21,6 +21,7 @@ import psutil
 from services.stack import Backends
 from services.stack.folder import throw_away
 from services.stack.stack import Stack
+from tests.support import nursery
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = ROOT / ".stack"
@@ -89,7 +90,12 @@ def running_stack(*, one_process: bool, env: Mapping[str, str] | None = None, **
     with (
         throw_away_folder() as folder,
         Stack(
-            copied(prepared(), folder), one_process=one_process, env=env, tools_folder=TOOLS, **edge
+            copied(prepared(), folder),
+            one_process=one_process,
+            env=env,
+            tools_folder=TOOLS,
+            spawn=nursery.spawn,
+            **edge,
         ) as stack,
     ):
         RUNNING.append(stack)

@@ -10,11 +10,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
+from tests.support.nursery import COMMAND, spawn
 from tests.support.sector import World
 
-COMMAND = (sys.executable, "-W", "error", "-c", "from meldbrug.cli.app import main; main()")
 LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -82,18 +83,24 @@ class Terminal:
         if receipt:
             options += ["--receipt-fd", str(read_end)]
         plain = {"PATH": os.environ["PATH"], "HOME": str(self.home), "COLUMNS": "200", "NO_COLOR": "1"}
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *options,
-            *arguments,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            pass_fds=(read_end,),
-            cwd=self.home,
-            env={**plain, **(env or {})},
-        )
-        out, err = await process.communicate(typed.encode())
-        os.close(read_end)
-        assert process.returncode is not None
-        return Result(process.returncode, out.decode(), err.decode())
+        with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+            stdin.write(typed.encode())
+            stdin.seek(0)
+            process = spawn(
+                [sys.executable, *COMMAND, *options, *arguments],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                pass_fds=(read_end,),
+                cwd=self.home,
+                env={**plain, **(env or {})},
+            )
+            os.close(read_end)
+            code = await asyncio.to_thread(process.wait)
+            return Result(code, *(said(output) for output in (stdout, stderr)))
+
+
+def said(output: IO[bytes]) -> str:
+    """Returns everything in a file."""
+    output.seek(0)
+    return output.read().decode()
