@@ -11,7 +11,7 @@ from playwright.async_api import Browser, ViewportSize, async_playwright
 
 from services.stack import edge
 from services.stack.stack import Stack
-from tests.support.browser import CALM, Visitor, chromium_path
+from tests.support.browser import CALM, Visitor, chromium_path, makes_light_files
 from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
 
@@ -69,13 +69,16 @@ Visit = Callable[..., Awaitable[Visitor]]
 
 
 @pytest.fixture
-async def visit(world: World, browser: Browser) -> AsyncIterator[Visit]:
+async def visit(world: World, browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Visit]:
     """Makes a visitor on a phone or at a desk; afterwards no console may have anything on it."""
     visitors: list[Visitor] = []
+    light = request.node.get_closest_marker("light_keys") is not None
 
     async def enter(*, width: int = 390, height: int = 844, locale: str = "nl-NL", **more: object) -> Visitor:
         size = ViewportSize(width=width, height=height)
         context = await browser.new_context(viewport=size, ignore_https_errors=True, locale=locale, **more)  # type: ignore[arg-type]
+        if light:
+            await makes_light_files(context)
         visitor = Visitor(world, await context.new_page(), locale[:2])
         visitors.append(visitor)
         return visitor

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.browser.conftest import Visit
 from tests.support.authenticator import Authenticator
 from tests.support.browser import PASSPHRASE, Visitor
 
 ROLE = "duinroos-vp"
 DESK = {"width": 1200, "height": 900}
+pytestmark = pytest.mark.light_keys
 BY_PASSKEY = "Aanmelden met passkey"
 UNABLE = "kan een passkey je sleutel niet openen"
 REFUSED = "Er is niets veranderd en niets geopend."

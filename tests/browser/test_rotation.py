@@ -21,6 +21,7 @@ from tests.support.browser import PASSPHRASE, Visitor
 from tests.support.sector import World
 
 DESK = {"width": 1200, "height": 900}
+pytestmark = pytest.mark.light_keys
 HALFWAY = "Het wisselen van je sleutel is halverwege gestopt."
 CHANGED = "Je sleutel is gewisseld."
 BY_PASSKEY = "Aanmelden met passkey"

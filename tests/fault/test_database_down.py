@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from tempfile import TemporaryFile
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from meldbrug.client import Unavailable
 from services.stack.stack import ROOT
 from tests.support.actors import Actors
 from tests.support.faults import Recorder, converged, effects, is_refused, succeeds
+from tests.support.nursery import SERVICES, read, spawn
 from tests.support.openings import open_once, opened
 from tests.support.sector import World
 
@@ -104,17 +106,17 @@ def refused_start(world: World, env: Mapping[str, str]) -> str:
         "MELDBRUG_PEERS": '{"directory": "127.0.0.1:1", "coordination": "127.0.0.1:1"}',
         **env,
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "services", "run", "disclosure"],
-        cwd=ROOT,
-        env=settings,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode != 0, "it started"
-    return done.stdout + done.stderr
+    with TemporaryFile() as output:
+        started = spawn(
+            [sys.executable, *SERVICES, "run", "disclosure"],
+            cwd=ROOT,
+            env=settings,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        assert started.wait(timeout=60) != 0, "it started"
+        return read(output)
 
 
 @pytest.mark.parametrize("name", ["fsync", "synchronous_commit", "full_page_writes"])

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from playwright.async_api import ConsoleMessage, Error, FilePayload, Locator, Page
+from playwright.async_api import BrowserContext, ConsoleMessage, Error, FilePayload, Locator, Page, Route
 
 from clients.environment import HERE
 from meldbrug.client import keyfile
 from meldbrug.crypto import SecretKeys
+from services.stack import edge
 from tests.support.sector import World
 
 # Debian's Chromium without calls home; it runs as whoever runs the tests, root included.
@@ -167,6 +168,29 @@ def light_file(keys: SecretKeys) -> bytes:
     """Returns a key file whose passphrase costs as little as one may: tests sign in many times."""
     with patch.object(keyfile, "COST", LIGHT):
         return keyfile.sealed_file(keys, PASSPHRASE)
+
+
+async def makes_light_files(context: BrowserContext) -> None:
+    """The same for files that the app makes; at full cost each takes two seconds, and is made elsewhere."""
+    dear, script = _cost(keyfile.COST), _script_of_the_cost()
+    light = script.read_text("utf-8").replace(dear, _cost(LIGHT))
+
+    async def serve(route: Route) -> None:
+        await route.fulfill(response=await route.fetch(), body=light)
+
+    await context.route(f"**/{script.name}", serve)
+
+
+@cache
+def _script_of_the_cost() -> Path:
+    dear = _cost(keyfile.COST)
+    found = [path for path in (edge.APP / "assets").glob("*.js") if dear in path.read_text("utf-8")]
+    assert len(found) == 1, f"{len(found)} scripts of the app say what a key file costs"
+    return found[0]
+
+
+def _cost(cost: keyfile.Cost) -> str:
+    return f"memoryKib:{cost.memory_kib},iterations:{cost.iterations},lanes:{cost.lanes}"
 
 
 def chromium_path() -> str:

@@ -106,6 +106,12 @@ def spawn(
     return Born(ours)
 
 
+def read(output: IO[bytes]) -> str:
+    """Returns all that somebody wrote to a file."""
+    output.seek(0)
+    return output.read().decode()
+
+
 def _number(stream: int | IO[bytes]) -> int:
     if stream == subprocess.DEVNULL:
         return _nothing()

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
-from tests.support.nursery import COMMAND, spawn
+from tests.support.nursery import COMMAND, read, spawn
 from tests.support.sector import World
 
 LOCAL_TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
@@ -97,10 +97,4 @@ class Terminal:
             )
             os.close(read_end)
             code = await asyncio.to_thread(process.wait)
-            return Result(code, *(said(output) for output in (stdout, stderr)))
-
-
-def said(output: IO[bytes]) -> str:
-    """Returns everything in a file."""
-    output.seek(0)
-    return output.read().decode()
+            return Result(code, *(read(output) for output in (stdout, stderr)))
