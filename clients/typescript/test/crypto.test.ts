@@ -111,7 +111,9 @@ test("a signature that is right but for a point of small order is refused, which
   const [secret, once, message] = [12_345n, 98_765n, utf8("meldbrug/refusal/v1\0")];
   const littleEndian = (number: bigint) => Point.Fn.toBytes(Point.Fn.create(number));
   const signedWith = (r: Uint8Array, signing: Uint8Array) => {
-    const k = Buffer.from(sha512(concat(r, signing, message))).reverse().toString("hex");
+    const k = Buffer.from(sha512(concat(r, signing, message)))
+      .reverse()
+      .toString("hex");
     return concat(r, littleEndian(once + BigInt(`0x${k}`) * secret));
   };
   const [honest, fresh] = [Point.BASE.multiply(secret), Point.BASE.multiply(once)];
