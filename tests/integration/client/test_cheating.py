@@ -456,9 +456,7 @@ async def test_a_notice_is_not_proposed_with_another_section_than_was_written(
     world: World, actors: Actors, case: Case
 ) -> None:
     names = [header.name async for header in case.handler.handler.headers(case.incident)]
-    cheated = lying(
-        world, HandlerService_PutSection=lambda answer: setattr(answer.section, "name", names[0])
-    )
+    cheated = lying(world, HandlerService_PutSection=lambda answer: setattr(answer.section, "name", names[0]))
     lied_to = replace(case, handler=member_at(case.handler, cheated))
 
     with pytest.raises(Unverified):
