@@ -1,17 +1,19 @@
 """The HTTP server: uvicorn's, with bounds on connections that uvicorn leaves to a proxy.
 
-A connection that says nothing, stops in the middle of its headers or does not take its answer is given up
-after a while; when there are too many, whoever idles longest gives way. No address is looked at.
+A connection that says nothing, stops in its handshake or in the middle of its headers or does not take its
+answer is given up after a while; when there are too many, whoever idles longest gives way. No address is
+looked at.
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import ssl
+from asyncio.sslproto import SSLProtocol
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Protocol, cast
 
 import h11
@@ -24,7 +26,7 @@ from services.kernel.log import Event, emit
 # Headers in milliseconds, an answer over a poor mobile line.
 IDLE_S = 30.0
 KEEP_ALIVE_S = 15
-HANDSHAKE_S = 10.0
+HANDSHAKE_S = 10
 MAX_HEADER_BYTES = 16_384
 SWEEP_S = 1.0
 PLAIN = (b"content-type", b"text/plain; charset=utf-8")
@@ -38,7 +40,7 @@ class Idler(Protocol):
 
 
 class Crowd:
-    """All connections, and which of them idle: nothing of ours is under way for them.
+    """All connections, and which of them idle: nothing is under way for them, or they do not take it.
 
     Args:
         places: How many there may be.
@@ -92,16 +94,27 @@ class Connection(H11Protocol):
     def __init__(self, crowd: Crowd, **given: Any) -> None:
         super().__init__(**{**given, "app_state": {"connection": self}})
         self._crowd = crowd
+        self._beneath: asyncio.WriteTransport | None = None
         self.work: asyncio.Task[object] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Comes in."""
-        super().connection_made(transport)
+    def come(self, beneath: asyncio.WriteTransport) -> None:
+        """Takes its place among all connections, before a handshake if there is one."""
+        self._beneath = beneath
         self._crowd.come(self)
+
+    def go(self) -> None:
+        """Leaves its place, also when it never came to its first request."""
+        self._crowd.go(self)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """May ask from now on."""
+        super().connection_made(transport)
+        if self._beneath is None:
+            self.come(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Goes, and with it what was under way for it."""
-        self._crowd.go(self)
+        self.go()
         super().connection_lost(exc)
         if self.work:
             self.work.cancel()
@@ -109,7 +122,20 @@ class Connection(H11Protocol):
     def handle_events(self) -> None:
         """Notices that a request has begun."""
         super().handle_events()
-        if self._has_begun() and not self.cycle.response_complete:
+        self._may_work()
+
+    def pause_writing(self) -> None:
+        """Notices that its client does not take what is written: until it does, it idles."""
+        super().pause_writing()
+        self._crowd.idles(self)
+
+    def resume_writing(self) -> None:
+        """Notices that its client takes it again."""
+        super().resume_writing()
+        self._may_work()
+
+    def _may_work(self) -> None:
+        if self._has_begun() and not self.cycle.response_complete and not self.flow.write_paused:
             self._crowd.works(self)
 
     def _has_begun(self) -> bool:
@@ -138,7 +164,41 @@ class Connection(H11Protocol):
 
     def abort(self) -> None:
         """Ends it at once, whatever is still to be written."""
-        self.transport.abort()
+        if self._beneath:
+            self._beneath.abort()
+
+
+class Handshake(SSLProtocol):
+    """TLS beneath a connection, which has its place from the first packet on and not from its first request.
+
+    Args:
+        connection: What comes once both sides have keys.
+        context: The edge's certificate.
+    """
+
+    # Two records of TLS; each connection holds as much while it lasts, and the default is eight times more.
+    max_size = 32_768
+
+    def __init__(self, connection: Connection, context: ssl.SSLContext) -> None:
+        super().__init__(
+            asyncio.get_running_loop(),
+            connection,
+            context,
+            None,  # type: ignore[arg-type]  # nobody waits for it, which its type leaves out
+            server_side=True,
+            ssl_handshake_timeout=HANDSHAKE_S,
+        )
+        self._connection = connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Comes in."""
+        self._connection.come(cast("asyncio.WriteTransport", transport))
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Goes, with its keys or without."""
+        self._connection.go()
+        super().connection_lost(exc)
 
 
 class Server(uvicorn.Server):
@@ -158,26 +218,19 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: object = None) -> None:  # noqa: ARG002 uvicorn gives it by name
         """Listens; a handshake has no more time than a client needs for it."""
         config = self.config
-        connection = partial(
-            Connection,
-            self._crowd,
-            config=config,
-            server_state=self.server_state,
-            app_state={},
-            _loop=None,
-        )
         server = await asyncio.get_running_loop().create_server(
-            connection,
-            config.host,
-            config.port,
-            ssl=config.ssl,
-            ssl_handshake_timeout=HANDSHAKE_S if config.ssl else None,
-            backlog=config.backlog,
+            self._protocol, config.host, config.port, backlog=config.backlog
         )
         self.servers = [server]
         self.started = True
         address, port = server.sockets[0].getsockname()[:2]
         emit(Event.PROCESS_STARTED, address=f"{address}:{port}", count=1)
+
+    def _protocol(self) -> asyncio.BaseProtocol:
+        connection = Connection(
+            self._crowd, config=self.config, server_state=self.server_state, app_state={}, _loop=None
+        )
+        return Handshake(connection, self.config.ssl) if self.config.ssl else connection
 
     async def shutdown(self, sockets: Any = None) -> None:
         """Takes no more, lets what is under way end, and says so."""

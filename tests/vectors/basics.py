@@ -1,5 +1,7 @@
 """Vectors of canonical bytes, keys, previews and receipts."""
 
+import itertools
+
 from meldbrug.common.v1 import common_pb2
 from meldbrug.crypto import seal_section, to_words
 from tests.unit.crypto import builders as b
@@ -111,6 +113,11 @@ def preview_vectors() -> list[Values]:
     ]
 
 
+def _between_all(words: list[str]) -> str:
+    spaces = itertools.cycle("\ufeff\x1c\x1d\x1e\x1f\x85\xa0\u1680\u2003\u2028\u205f\u3000")
+    return "".join(space + word for space, word in zip(spaces, words, strict=False))
+
+
 def receipt_vectors() -> list[Values]:
     words = list(to_words(ENTROPY, "nl"))
 
@@ -127,6 +134,7 @@ def receipt_vectors() -> list[Values]:
         gives("Dutch words", "receipt_from_words", of(words)),
         gives("English words", "receipt_from_words", of(list(to_words(ENTROPY, "en")))),
         gives("capitals, commas and line ends", "receipt_from_words", {"text": ",\n ".join(words).upper()}),
+        gives("white space of every kind", "receipt_from_words", {"text": _between_all(words)}),
         wrong("a word with a letter wrong", of([*words[:4], words[4] + "q", *words[5:]]), "unknown-word"),
         wrong("a word of the other language", of([*words[:11], to_words(ENTROPY, "en")[11]]), "unknown-word"),
         wrong("two words in each other's place", of([words[1], words[0], *words[2:]]), "checksum"),

@@ -75,6 +75,7 @@ def section_vectors() -> list[Values]:
             )
             for name, ctx in elsewhere.items()
         ),
+        refused("a kind below every number", opening(good, b.context(kind=-1)), "FIELD_INVALID", "context"),
         refused(
             "flipped bit in the ciphertext",
             opening(replace(good, ciphertext=flipped(good.ciphertext, 100))),
@@ -183,6 +184,7 @@ def wrap_vectors() -> list[Values]:
         refused("wrong purposes: fewer", purposes=[1]),
         refused("wrong purposes: more", purposes=[1, 2, 3]),
         refused("wrong purposes: none", purposes=[]),
+        refused("wrong purposes: below every number", purposes=[-1]),
         refused("wrong context: installation", context=elsewhere(installation=b.STRANGER.kid)),
         refused("wrong context: incident", context=elsewhere(incident=f"incidents/{b.ident('other')}")),
         refused(

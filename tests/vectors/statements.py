@@ -139,6 +139,19 @@ def statement_refusals() -> list[Values]:
             "STATEMENT_SIGNATURE",
             "signature",
         ),
+        refused(
+            "a length with more than its 32 bits",
+            # The first field holds the installation, 52 characters: 52 + 2^32.
+            received(refusal.replace(b"\x0a\x34", b"\x0a\xb4\x80\x80\x80\x10", 1)),
+            "STATEMENT_MALFORMED",
+            "does-not-parse",
+        ),
+        refused(
+            "a length in more bytes than it takes",
+            received(refusal.replace(b"\x0a\x34", b"\x0a\xb4\x80\x80\x80\x80\x00", 1)),
+            "STATEMENT_MALFORMED",
+            "does-not-parse",
+        ),
         refused("truncated, signed anew", received(refusal[:-1]), "STATEMENT_MALFORMED", "does-not-parse"),
         refused(
             "unknown field", received(refusal + b"\xfa\x3f\x01x"), "STATEMENT_MALFORMED", "unknown-field"

@@ -8,6 +8,7 @@ import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { pathOf } from "../src/client/names.js";
 import {
   Capacity,
+  Ground,
   Kind,
   OpeningCapacity,
   PublicKeysSchema,
@@ -401,6 +402,32 @@ export const CHEATS: Readonly<Record<string, Cheat>> = {
   "a case with a text left out": (scene) => {
     const liar = lying(scene, HandlerService.method.openSections, ({ sections }) => sections.pop());
     return [() => new MemberClient(liar.connection, scene.handler).handler.read(scene.incident), liar];
+  },
+  "another section than was written": (scene) => {
+    const { base, installation, incident } = scene;
+    const { handler: honest } = new MemberClient(new Connection({ base, installation }), scene.handler);
+    const liar = lying(scene, HandlerService.method.putSection, async ({ section }) => {
+      Object.assign(section ?? {}, { name: first(await all(honest.headers(incident))).name });
+    });
+    const act = async () => {
+      const reader = first(await (await honest.circle(incident)).safetyContacts());
+      return new MemberClient(liar.connection, scene.handler).handler.propose(incident, {
+        recipient: reader.appointment.participation,
+        readers: [reader],
+        purposes: [PROTECT_PEOPLE],
+        validUntil: new Date(Date.now() + 86_400_000),
+        ground: Ground.REPORTER_CONSENT,
+        necessity: "Zonder is er geen bescherming.",
+        texts: new Map([[Kind.SUMMARY, "Alleen dit."]]),
+      });
+    };
+    return [act, liar, "ProposeNotice"];
+  },
+  "another message than was written": (scene) => {
+    const liar = lying(scene, ReporterService.method.putSection, ({ section }) =>
+      Object.assign(section ?? {}, { name: `${scene.incident}/sections/${ELSEWHERE}` }),
+    );
+    return [() => new ReporterClient(liar.connection, scene.reporter).send("Niet dit."), liar];
   },
   "a message of a stranger": reading((sections, scene) =>
     forged(scene, first(sections), STRANGER, scene.reporter),

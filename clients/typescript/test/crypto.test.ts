@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { create } from "@bufbuild/protobuf";
+import { ed25519 } from "@noble/curves/ed25519.js";
+import { sha512 } from "@noble/hashes/sha2.js";
 
 import { base64url, concat, equal, fromBase64, fromBase64url, utf8 } from "../src/crypto/bytes.js";
 import { PLATFORM } from "../src/crypto/ed25519.js";
@@ -100,6 +102,28 @@ test("the platform's Ed25519 and the one in JavaScript are the same", async () =
     assert.equal(await way.verify(one.signing, signature, utf8("another")), false);
     assert.equal(await way.verify(one.signing, new Uint8Array(64), message), false);
     assert.equal(await way.verify(new Uint8Array(31), signature, message), false);
+  }
+});
+
+test("a signature that is right but for a point of small order is refused, whichever Ed25519 there is", async () => {
+  const { Point } = ed25519;
+  const small = Point.fromHex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05");
+  const [secret, once, message] = [12_345n, 98_765n, utf8("meldbrug/refusal/v1\0")];
+  const littleEndian = (number: bigint) => Point.Fn.toBytes(Point.Fn.create(number));
+  const signedWith = (r: Uint8Array, signing: Uint8Array) => {
+    const k = Buffer.from(sha512(concat(r, signing, message)))
+      .reverse()
+      .toString("hex");
+    return concat(r, littleEndian(once + BigInt(`0x${k}`) * secret));
+  };
+  const [honest, fresh] = [Point.BASE.multiply(secret), Point.BASE.multiply(once)];
+  const signing = honest.toBytes();
+
+  for (const way of [PLATFORM, NOBLE]) {
+    assert.equal(await way.verify(signing, signedWith(fresh.toBytes(), signing), message), true);
+    assert.equal(await way.verify(signing, signedWith(fresh.add(small).toBytes(), signing), message), false);
+    const mixed = honest.add(small).toBytes();
+    assert.equal(await way.verify(mixed, signedWith(fresh.toBytes(), mixed), message), false);
   }
 });
 

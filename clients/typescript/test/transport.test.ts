@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 import type { Connection } from "../src/client/connection.js";
 import { type MeldbrugError, NotReached, Refused, Unverified } from "../src/client/errors.js";
@@ -62,6 +64,32 @@ test("messages arrive whole however they are cut", async () => {
     );
     assert.ok(equal(found[2] ?? ONE, TWO));
   }
+});
+
+test("what a stream brought is let go of while it lasts", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const brought: WeakRef<Uint8Array>[] = [];
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      const message = enveloped(new Uint8Array(1000));
+      brought.push(new WeakRef(message));
+      controller.enqueue(message);
+    },
+  });
+  const headers = { "content-type": TYPE };
+  const transport = new Transport("https://x.example", async () => new Response(body, { headers }));
+  const stream = transport.stream({ path: "/x/Y", message: ONE, headers: {}, timeoutS: 60 });
+
+  for (let at = 0; at < 100; at++) {
+    await stream.next();
+  }
+  await new Promise((resolve) => setTimeout(resolve));
+  collect();
+  const held = brought.filter((each) => each.deref()).length;
+  await stream.return();
+
+  assert.ok(held < 10, `${held} of ${brought.length} are held`);
 });
 
 const TOO_LARGE = Uint8Array.of(0, 0, 0x10, 0, 1);

@@ -452,6 +452,28 @@ async def test_a_consent_that_is_over_is_refused_even_when_the_server_opens(worl
 # --- before seats are handed to a new key
 
 
+async def test_a_notice_is_not_proposed_with_another_section_than_was_written(
+    world: World, actors: Actors, case: Case
+) -> None:
+    names = [header.name async for header in case.handler.handler.headers(case.incident)]
+    cheated = lying(world, HandlerService_PutSection=lambda answer: setattr(answer.section, "name", names[0]))
+    lied_to = replace(case, handler=member_at(case.handler, cheated))
+
+    with pytest.raises(Unverified):
+        await lied_to.propose("noorderlicht", [actors.member("noorderlicht-contact")])
+
+    assert isinstance(cheated.connection, Cheating)
+    assert "ProposeNotice" not in cheated.connection.asked
+
+
+async def test_a_message_that_was_stored_as_another_is_no_answer(world: World, case: Case) -> None:
+    def lie(answer: Any) -> None:
+        answer.section.name = f"{case.incident}/sections/{'a' * 26}"
+
+    with pytest.raises(Unverified):
+        await reporter_at(case, lying(world, ReporterService_PutSection=lie)).send("Niet dit.")
+
+
 async def test_a_seat_that_is_not_what_it_says_is_not_handed_over(
     world: World, actors: Actors, case: Case
 ) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.edge.server import KEEP_ALIVE_S
+from services.edge.server import HANDSHAKE_S, KEEP_ALIVE_S
 from services.kernel.patience import Patience
+from services.stack import certificates
 from services.stack.processes import free_port
 from tests.integration.edge.harness import DUTCH, TERMS, own_edge
 from tests.integration.edge.test_refusals import reason
@@ -107,6 +108,37 @@ async def test_connections_without_end_keep_nobody_out(services: dict[str, str])
         async with Wire.to(edge) as wire:
             reply = await wire.ask(TERMS, UNARY, DUTCH)
         assert await gone(idle[0])
+
+    assert reply.status == 200
+
+
+async def test_handshakes_without_end_keep_nobody_out(services: dict[str, str], tmp_path: Path):
+    made = certificates.ensure(tmp_path, "authority.pem", ["127.0.0.1"])
+    given = {"tls_cert_file": made.certificate, "tls_key_file": made.key}
+    async with own_edge(services, connections=16, **given) as plain, AsyncExitStack() as held:
+        mute = [await held.enter_async_context(Wire.to(plain)) for _ in range(40)]
+        async with Wire.to(plain.replace("http:", "https:"), str(made.authority)) as wire:
+            reply = await wire.ask(TERMS, UNARY, DUTCH)
+        assert await gone(mute[0])
+
+    assert reply.status == 200
+    assert SOON_S < HANDSHAKE_S
+
+
+@pytest.mark.parametrize(("times", "size"), [(1, 20_000_000), (500, 60_000)], ids=["one", "many at once"])
+async def test_answers_that_nobody_reads_keep_nobody_out(
+    services: dict[str, str], tmp_path: Path, times: int, size: int
+):
+    (tmp_path / "index.html").write_bytes(bytes(size))
+    given = {"app_dir": tmp_path, "installation": "a" * 52}
+    async with own_edge(services, connections=16, **given) as edge, AsyncExitStack() as held:
+        for _ in range(16):
+            deaf = await held.enter_async_context(Wire.to(edge))
+            for _ in range(times):
+                deaf.say("GET", "/", {})
+            await deaf.head()
+        async with Wire.to(edge) as wire:
+            reply = await wire.ask(TERMS, UNARY, DUTCH)
 
     assert reply.status == 200
 

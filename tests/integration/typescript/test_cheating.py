@@ -13,7 +13,7 @@ from tests.integration.typescript.peer import Peer, seeds
 from tests.support.actors import Actors
 from tests.support.sector import World
 
-LIES = 77
+LIES = 79
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,23 @@ def test_a_wrong_passphrase_is_told_apart_from_a_missing_one() -> None:
         changed("kdf", to=None),
         changed("cipher", "sealedSeeds", to="AAAA"),
         changed("cipher", "nonce", to="not base64!"),
+        changed("cipher", "nonce", to=base64.b64encode(bytes(16)).decode()),
+        changed("kdf", "memoryKib", to="65536"),
+        changed("kdf", "memoryKib", to=65_536.5),
+        changed("kdf", "lanes", to=True),
         changed("version", to=2),
+        changed("version", to=True),
         changed("format", to="another"),
         b"{}",
         b"[]",
         b"\xff",
         SEALED[:-40],
+        b"\xef\xbb\xbf" + SEALED,
+        SEALED.decode().encode("utf-16-le"),
+        SEALED.replace(b"{", b'{"more": NaN, ', 1),
+        SEALED.replace(b"{", b'{"more": "\xed\xa0\x80", ', 1),
+        SEALED.replace(b"cg==", b"ch=="),
+        SEALED + b" " * 16_384,
     ],
 )
 def test_a_changed_file_opens_nothing(held: bytes) -> None:

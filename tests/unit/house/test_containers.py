@@ -19,6 +19,7 @@ from clients.environment import NODE_WHEEL
 from services.__main__ import EDGE, EDGE_PORT, NAMES, SERVICES, SETTINGS, parser
 from services.bootstrap.installation import Installation, Model
 from services.edge.config import EdgeSettings
+from services.edge.server import KEEP_ALIVE_S
 from services.kernel.config import KernelSettings
 from services.settings import refuse_unknown
 from services.stack import edge, environment, openfga, tools
@@ -228,11 +229,16 @@ def test_the_proxy_lets_through_what_the_edge_takes_for_as_long_as_it_takes_it()
     )
     assert settings.max_stream_s < int(longest.removesuffix("s")) < 1.1 * settings.max_stream_s
     assert directives("proxy_buffering") == directives("gzip") == directives("proxy_next_upstream") == ["off"]
+    # A body that waits in the proxy fills its memory; the edge has a bound on what is on its way.
+    assert directives("proxy_request_buffering") == ["off"]
+    # An idle line that the edge ends first meets a request now and then, which nobody repeats.
+    [kept] = directives("keepalive_timeout")
+    assert 0 < int(kept.removesuffix("s")) < KEEP_ALIVE_S
     assert directives("client_body_temp_path") == ["/run/meldbrug-bodies"]
     assert directives("server") == [f"127.0.0.1:{EDGE_PORT}"]
 
 
 def test_the_proxy_answers_to_its_own_name_only_and_port_80_tells_no_path():
     assert directives("ssl_reject_handshake") == ["on"]
-    assert directives("return") == ["301 https://MELDBRUG_HOST/"]
+    assert directives("return") == ["302 https://MELDBRUG_HOST/"]
     assert directives("ssl_protocols") == ["TLSv1.2 TLSv1.3"]

@@ -20,7 +20,16 @@ from .device import new_id, new_request_id
 from .errors import Unverified
 from .handlers import counsellor
 from .paging import every
-from .previews import WHOLE, Act, Preview, Yes, chosen_readers, chosen_sections, organisation_title
+from .previews import (
+    WHOLE,
+    Act,
+    Preview,
+    Yes,
+    chosen_purposes,
+    chosen_readers,
+    chosen_sections,
+    organisation_title,
+)
 from .reading import Author, Content, incident_of, require, spoken
 from .reporter import ReporterClient
 
@@ -86,8 +95,8 @@ class Consents:
         """
         contents = chosen_sections(preview, part)
         readers = chosen_readers(preview, part)
+        purposes = chosen_purposes(preview, part)
         await self._reporter.agree_on_time()
-        purposes = list(part.purposes or preview.request.purposes)
         consent = f"consents/{new_id()}"
         wraps = [content.wrap(reader.keys, consent, purposes) for content in contents for reader in readers]
         statement = self._statement(preview, consent, contents, readers, purposes, part.valid_until, wraps)

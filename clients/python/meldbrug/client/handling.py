@@ -284,6 +284,7 @@ class Handling:
         )
         request = service.HandlerServicePutSectionRequest(section=sealed, request_id=new_request_id())
         answer = await self._disclose("PutSection", request, service.HandlerServicePutSectionResponse)
+        require(answer.section.name == section, "another section")
         return answer.section
 
     async def _recipient(self, notice: str) -> str:

@@ -30,6 +30,7 @@ MAX_BYTES: Final = 16 * 1024
 SALT_BYTES: Final = 16
 NONCE_BYTES: Final = 12
 SEED_BYTES: Final = 32
+SEALED_BYTES: Final = 80
 # What a file may ask of the device that opens it; a file from elsewhere must not exhaust it.
 MEMORY_KIB: Final = range(19_456, 1_048_577)
 ITERATIONS: Final = range(2, 17)
@@ -151,19 +152,16 @@ def opened_file(held: bytes, passphrase: str | None) -> SecretKeys:
 
 def _unsealed(content: Mapping[str, Any], passphrase: str | None) -> bytes:
     kdf, cipher = content["kdf"], content["cipher"]
-    cost = Cost(int(kdf["memoryKib"]), int(kdf["iterations"]), int(kdf["lanes"]))
+    cost = Cost(_whole(kdf["memoryKib"]), _whole(kdf["iterations"]), _whole(kdf["lanes"]))
     if (kdf["name"], cipher["name"]) != ("argon2id", "aes-256-gcm") or not cost.is_sane:
         raise _damaged()
     if passphrase is None:
         raise KeyFileError("passphrase-needed", "the key file needs its passphrase")
-    salt, public = _bytes(kdf["salt"]), content["public"]
-    if len(salt) != SALT_BYTES:
-        raise _damaged()
+    salt, public = _bytes(kdf["salt"], SALT_BYTES), content["public"]
+    nonce, sealed = _bytes(cipher["nonce"], NONCE_BYTES), _bytes(cipher["sealedSeeds"], SEALED_BYTES)
     bound = _bound_to(content["kid"], _bytes(public["signing"]), _bytes(public["sealing"]), cost, salt)
     try:
-        return AESGCM(_key(passphrase, salt, cost)).decrypt(
-            _bytes(cipher["nonce"]), _bytes(cipher["sealedSeeds"]), bound
-        )
+        return AESGCM(_key(passphrase, salt, cost)).decrypt(nonce, sealed, bound)
     except InvalidTag:
         raise KeyFileError("passphrase", "the passphrase is not right, or the key file was changed") from None
 
@@ -197,12 +195,13 @@ def _bound_to(kid: str, signing: bytes, sealing: bytes, cost: Cost, salt: bytes)
 
 def _parsed(held: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(held)
+        # Bytes alone would be read as UTF-16 too, and numbers that JSON does not have.
+        content = json.loads(held.decode(), parse_constant=_whole)
     except (ValueError, RecursionError):
         raise _damaged() from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    if len(held) > MAX_BYTES or not isinstance(content, dict) or content.get("format") != FORMAT:
         raise KeyFileError("damaged", "this is no key file")
-    if content.get("version") != VERSION:
+    if content.get("version") is True or content.get("version") != VERSION:
         raise KeyFileError("damaged", "the key file is of a version that this program does not know")
     return content
 
@@ -219,5 +218,16 @@ def _text(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-def _bytes(text: str) -> bytes:
-    return base64.b64decode(text, validate=True)
+def _bytes(text: str, length: int | None = None) -> bytes:
+    """Returns the bytes of a text that has one form. Raises ValueError for others, and for another length."""
+    data = base64.b64decode(text, validate=True)
+    if _text(data) != text or length not in (None, len(data)):
+        raise ValueError("another text, or another length")
+    return data
+
+
+def _whole(number: object) -> int:
+    """Returns a number of JSON, which does not tell 2.0 from 2. Raises ValueError for what is none."""
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != int(number):
+        raise ValueError("no whole number")
+    return int(number)

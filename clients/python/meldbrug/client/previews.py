@@ -125,3 +125,15 @@ def chosen_readers(preview: Preview, part: Yes) -> list[Person]:
     if not chosen:
         raise MeldbrugError("nobody is left to consent to")
     return chosen
+
+
+def chosen_purposes(preview: Preview, part: Yes) -> list[common.Purpose.ValueType]:
+    """Returns the purposes of a part.
+
+    Raises:
+        MeldbrugError: it has one that was not asked for.
+    """
+    asked = preview.request.purposes
+    if any(purpose not in asked for purpose in part.purposes):
+        raise MeldbrugError("a purpose was not asked for")
+    return [purpose for purpose in asked if not part.purposes or purpose in part.purposes]

@@ -129,9 +129,8 @@ class ReporterClient:
 
     async def circle(self) -> Circle:
         """Returns who can be chosen or sealed to for this incident, the independent point included."""
-        report = await self.find()
-        answer = await self._circle(report.name)
-        return Circle(answer.circle, self.installation)
+        _, circle = await self._authors(await self.find())
+        return circle
 
     async def send(self, text: str) -> wire.SectionHeader:
         """Sends a message to the handlers of the intake."""
@@ -149,6 +148,7 @@ class ReporterClient:
         section = seal(self._keys, self.installation, name, kind, text, self.kid, readers)
         request = service.PutSectionRequest(section=section, request_id=new_request_id())
         answer = await self.call("PutSection", request, service.PutSectionResponse)
+        require(answer.section.name == name, "another section")
         return answer.section
 
     async def headers(self, incident: str = "") -> AsyncIterator[wire.SectionHeader]:

@@ -23,6 +23,8 @@ WORD_BITS = 11
 CHECKSUM_BITS = 4
 
 _MAX_TEXT_CHARS = 1_000
+# White space as every client splits at it, a byte order mark included, and commas.
+_BETWEEN = re.compile(r"[\s\ufeff,]+")
 _SIGNING_LABEL = b"meldbrug/receipt/signing/v1"
 _SEALING_LABEL = b"meldbrug/receipt/sealing/v1"
 
@@ -98,7 +100,7 @@ def _checksum(entropy: bytes) -> int:
 def _split(text: str) -> list[str]:
     if len(text) > _MAX_TEXT_CHARS:
         raise ReceiptError("too-long")
-    return [word for word in re.split(r"[\s,]+", text.lower()) if word]
+    return [word for word in _BETWEEN.split(text.lower()) if word]
 
 
 @cache

@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from .canonical import canonical
+from .canonical import Field, canonical
 from .errors import (
     AuthorSignature,
     CommitmentMismatch,
@@ -119,6 +119,7 @@ def verify_sealed(ctx: SectionContext, sealed: SealedSection, author: PublicKeys
     Raises:
         DigestMismatch: the ciphertext is not the one that was signed.
         AuthorSignature: another author, place, reporter or commitment was signed.
+        SectionInvalid: there is no such place.
     """
     if not hmac.compare_digest(digest_of(sealed.ciphertext), sealed.digest):
         raise DigestMismatch("ciphertext")
@@ -190,7 +191,7 @@ def unwrap_key(
         raise WrapBroken("length")
     try:
         cek = _SUITE.decrypt(wrap, reader.hpke_key, info=_wrap_info(ctx, grant, purposes, reader.kid))
-    except (InvalidTag, ValueError):
+    except (InvalidTag, ValueError, SectionInvalid):
         raise WrapBroken("does-not-open") from None
     return cek
 
@@ -228,18 +229,26 @@ def _unpad(padded: bytes) -> bytes:
 
 
 def _aad(ctx: SectionContext) -> bytes:
-    return canonical("section", *_place(ctx))
+    return _canonical("section", *_place(ctx))
 
 
 def _signed_by_author(
     ctx: SectionContext, author_kid: str, reporter_kid: str, digest: bytes, commitment: bytes
 ) -> bytes:
-    return canonical("author", *_place(ctx), author_kid, reporter_kid, digest, commitment)
+    return _canonical("author", *_place(ctx), author_kid, reporter_kid, digest, commitment)
 
 
 def _wrap_info(ctx: SectionContext, grant: str, purposes: Iterable[int], reader_kid: str) -> bytes:
     place = (ctx.installation, ctx.incident, ctx.section, ctx.version)
-    return canonical("wrap", *place, grant, sorted(set(purposes)), reader_kid)
+    return _canonical("wrap", *place, grant, sorted(set(purposes)), reader_kid)
+
+
+def _canonical(label: str, *fields: Field) -> bytes:
+    """Returns the canonical bytes. Raises SectionInvalid where there are none, as for a negative kind."""
+    try:
+        return canonical(label, *fields)
+    except ValueError:
+        raise SectionInvalid("context") from None
 
 
 def _place(ctx: SectionContext) -> tuple[str, str, str, int, int]:

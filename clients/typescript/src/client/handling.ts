@@ -225,7 +225,9 @@ export class Handling extends Cases {
     const text = { section, version, kind, content, reporterKid: reporter.kid };
     const sealed = await seal(keys, installation, text, readers, connection.device.random);
     const request = { section: sealed, requestId: connection.newRequestId() };
-    return part((await this.#session.call(Disclosure.method.putSection, request)).section, "section");
+    const stored = part((await this.#session.call(Disclosure.method.putSection, request)).section, "section");
+    insist(stored.name === section, "another section");
+    return stored;
   }
 
   #newSection(incident: string): string {

@@ -86,7 +86,9 @@ export class ReporterClient extends Holder {
     const readers = [this.keys.public, ...keysOfAll(handlers)];
     const section = await seal(this.keys, this.installation, text, readers, this.connection.device.random);
     const request = { section, requestId: this.connection.newRequestId() };
-    return part((await this.call(Disclosure.method.putSection, request)).section, "section");
+    const stored = part((await this.call(Disclosure.method.putSection, request)).section, "section");
+    insist(stored.name === text.section, "another section");
+    return stored;
   }
 
   /** Yields sections and messages, oldest first. */

@@ -140,19 +140,14 @@ export function enveloped(message: Uint8Array): Uint8Array {
 /** The moment by which a call is over, whatever the `fetch` that was passed in does about it. */
 class Deadline {
   readonly #stop = new AbortController();
-  readonly #over: Promise<never>;
   readonly #timer: ReturnType<typeof setTimeout>;
   readonly #given: AbortSignal | undefined;
   #silence: ReturnType<typeof setTimeout> | undefined;
-  #fail: (error: MeldbrugError) => void = () => undefined;
+  #failure: NotReached | undefined;
+  #reject: (failure: NotReached) => void = () => undefined;
 
   /** Begins to run; `given` ends it earlier. */
   constructor(seconds: number, given?: AbortSignal) {
-    this.#over = new Promise((_, reject) => {
-      this.#fail = reject;
-    });
-    // Whoever no longer waits is not told.
-    this.#over.catch(() => undefined);
     this.#timer = setTimeout(this.#give, seconds * 1000);
     this.#given = given;
     given?.addEventListener("abort", this.#give);
@@ -170,7 +165,8 @@ class Deadline {
   }
 
   readonly #give = (): void => {
-    this.#fail(new NotReached("no answer in time"));
+    this.#failure ??= new NotReached("no answer in time");
+    this.#reject(this.#failure);
     this.#stop.abort();
   };
 
@@ -178,10 +174,17 @@ class Deadline {
     return this.#stop.signal;
   }
 
-  /** Returns what `answer` gives, before the deadline. */
+  /** Returns what `answer` gives, before the deadline; one at a time. */
   async holds<T>(answer: Promise<T>): Promise<T> {
     try {
-      return await Promise.race([answer, this.#over]);
+      // A race with one promise for the whole call would keep every answer until the call is over.
+      return await new Promise<T>((resolve, reject) => {
+        this.#reject = reject;
+        if (this.#failure) {
+          reject(this.#failure);
+        }
+        answer.then(resolve, reject);
+      });
     } catch (error) {
       // A `fetch` fails with errors of its own, which differ by platform and may name addresses.
       throw error instanceof NotReached ? error : new NotReached("no answer");

@@ -106,6 +106,7 @@ export async function sealSection(
  *
  * @throws DigestMismatch - the ciphertext is not the one that was signed.
  * @throws AuthorSignature - another author, place, reporter or commitment was signed.
+ * @throws SectionInvalid - there is no such place.
  */
 export async function verifySealed(
   context: SectionContext,
@@ -206,9 +207,9 @@ export async function unwrapKey(
   if (wrap.length !== WRAP_BYTES) {
     throw new WrapBroken("length");
   }
-  const info = source(wrapInfo(context, grant, purposes, reader.kid));
   const recipientKey = await SUITE.kem.deserializePrivateKey(source(reader.sealingSeed));
   try {
+    const info = source(wrapInfo(context, grant, purposes, reader.kid));
     const enc = source(copied(wrap, 0, ENCAPSULATION_BYTES));
     return new Uint8Array(
       await SUITE.open({ recipientKey, enc, info }, source(copied(wrap, ENCAPSULATION_BYTES))),
@@ -225,7 +226,7 @@ function requireCek(cek: Uint8Array): void {
 }
 
 function bound(context: SectionContext): Uint8Array {
-  return canonical("section", ...place(context));
+  return written("section", ...place(context));
 }
 
 function signedByAuthor(
@@ -235,7 +236,7 @@ function signedByAuthor(
   digest: Uint8Array,
   commitment: Uint8Array,
 ): Uint8Array {
-  return canonical("author", ...place(context), authorKid, reporterKid, digest, commitment);
+  return written("author", ...place(context), authorKid, reporterKid, digest, commitment);
 }
 
 function wrapInfo(
@@ -246,7 +247,16 @@ function wrapInfo(
 ): Uint8Array {
   const { installation, incident, section, version } = context;
   const ascending = [...new Set(purposes)].sort((one, other) => one - other);
-  return canonical("wrap", installation, incident, section, version, grant, ascending, readerKid);
+  return written("wrap", installation, incident, section, version, grant, ascending, readerKid);
+}
+
+/** Returns the canonical bytes; throws SectionInvalid where there are none, as for a negative kind. */
+function written(label: string, ...fields: readonly Field[]): Uint8Array {
+  try {
+    return canonical(label, ...fields);
+  } catch (error) {
+    throw error instanceof RangeError ? new SectionInvalid("context") : error;
+  }
 }
 
 function place(context: SectionContext): Field[] {

@@ -39,6 +39,8 @@ export const MAX_STATEMENT_BYTES = 32_768;
 export const FIRST_SECOND = -62_135_596_800n;
 export const LAST_SECOND = 253_402_300_799n;
 const NANOS_PER_SECOND = 1_000_000_000;
+/** Seven bits each, for a length of at most 32. */
+const MAX_LENGTH_BYTES = 5;
 
 /** The message of each kind of statement, and the field in which it names the key that signs. */
 export const FORMS = {
@@ -163,6 +165,9 @@ function isWrittenAs(schema: DescMessage, bytes: Uint8Array): boolean {
   let isKnown = true;
   while (reader.pos < reader.len) {
     const [number, wireType] = reader.tag();
+    if (wireType === WireType.LengthDelimited) {
+      requireLength(reader);
+    }
     const field = schema.fields.find((candidate) => candidate.number === number);
     if (!field || !takes(field, wireType)) {
       reader.skip(wireType, number);
@@ -174,6 +179,16 @@ function isWrittenAs(schema: DescMessage, bytes: Uint8Array): boolean {
     }
   }
   return isKnown;
+}
+
+/** The parser drops what does not fit 32 bits of a length; another language refuses the same signed bytes. */
+function requireLength(reader: BinaryReader): void {
+  const start = reader.pos;
+  const length = BigInt(reader.uint64());
+  if (reader.pos - start > MAX_LENGTH_BYTES || length > reader.len) {
+    throw new RangeError("a length that no part has");
+  }
+  reader.pos = start;
 }
 
 /** Statements have texts, bytes, messages and varints; a list of numbers is written packed or one by one. */
