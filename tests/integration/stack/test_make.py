@@ -19,7 +19,7 @@ import pytest
 
 from services.stack import Endpoints
 from services.stack.folder import Folder, locked
-from tests.support.stack import ROOT, throw_away_folder
+from tests.support.stack import ROOT, copied, prepared, throw_away_folder
 
 READY_S = 120
 ENDED_S = 60
@@ -141,7 +141,7 @@ def test_a_run_that_was_killed_while_it_settled_the_sector_is_made_anew():
 
 
 def test_run_says_how_to_talk_to_it_and_a_second_one_that_it_is_running():
-    with throw_away_folder() as folder, running(folder) as first:
+    with throw_away_folder() as home, running(folder := copied(prepared(), home)) as first:
         first.ready()
 
         with running(folder) as second:
