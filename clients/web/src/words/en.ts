@@ -31,6 +31,8 @@ export const en: Words = {
     otherInstallation: "This link belongs to another Meldbrug than this one. Nothing was sent.",
     keyUnknown:
       "This key is not in use. Does it still wait to be compared, or was it changed on another device? Then choose the new key file.",
+    invitationInvalid:
+      "That code is wrong, used already or too old. Look at it again, or ask for a new invitation.",
     seatCame: "Something new came in meanwhile. Nothing is lost: go on once more.",
     unexpected: "Something went wrong that we did not expect.",
   },
@@ -464,6 +466,13 @@ export const en: Words = {
     passphraseHint:
       "Choose a sentence of a few words that nobody guesses. Lost is lost: then you are invited anew.",
     make: "Make the key",
+    halfway: "Making your key stopped halfway.",
+    sameAgain: "Nothing is lost: fill in the code of then, and the passphrase you chose then.",
+    goOn: "Go on with your invitation",
+    anew: "Passphrase forgotten, or a new code",
+    anewText:
+      "The key that waits goes off this device. If the code of then was used already, you need a new invitation.",
+    anewNow: "Begin anew",
     compare:
       "Read this out to your administrator, by telephone or in person. Only when it is the same are you in.",
     wait: "Until then you cannot sign in.",

@@ -32,6 +32,8 @@ export const nl = {
     otherInstallation: "Deze link hoort bij een andere Meldbrug dan deze. Er is niets verstuurd.",
     keyUnknown:
       "Deze sleutel is niet in gebruik. Wacht hij nog op vergelijken, of is hij op een ander toestel gewisseld? Kies dan het nieuwe sleutelbestand.",
+    invitationInvalid:
+      "Die code klopt niet, is al gebruikt of is te oud. Kijk hem na, of vraag om een nieuwe uitnodiging.",
     seatCame: "Er kwam intussen iets nieuws binnen. Er is niets kwijt: ga nog eens verder.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
@@ -471,6 +473,13 @@ export const nl = {
     passphraseHint:
       "Kies een zin van een paar woorden die niemand raadt. Kwijt is kwijt: dan word je opnieuw uitgenodigd.",
     make: "Sleutel maken",
+    halfway: "Het maken van je sleutel is halverwege gestopt.",
+    sameAgain: "Er is niets kwijt: vul de code van toen in, en de wachtzin die je toen koos.",
+    goOn: "Verder met je uitnodiging",
+    anew: "Wachtzin vergeten, of een nieuwe code",
+    anewText:
+      "De sleutel die wacht gaat van dit toestel. Was de code van toen al gebruikt, dan heb je een nieuwe uitnodiging nodig.",
+    anewNow: "Opnieuw beginnen",
     compare:
       "Lees dit voor aan je beheerder, aan de telefoon of in het echt. Pas als het gelijk is, ben je erbij.",
     wait: "Tot dan kun je je nog niet aanmelden.",
