@@ -423,6 +423,7 @@ export const en: Words = {
     title: "What must happen in time",
     what: "What",
     when: "At the latest",
+    endOf: (day) => `the end of ${day}`,
     standing: "State",
     now: "now",
     kinds: {

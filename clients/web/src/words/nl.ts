@@ -327,7 +327,7 @@ export const nl = {
     state: "Stand",
     all: "alles",
     of: (when: string) => `Melding van ${when}`,
-    due: (when: string) => `vóór ${when}`,
+    due: (when: string) => `uiterlijk ${when}`,
     none: "Hier staat niets.",
   },
   case: {
@@ -365,7 +365,7 @@ export const nl = {
     nobody: "Kennisgeving",
     from: (title: string) => `Van ${title}`,
     closed: "gesloten",
-    replyBy: (when: string) => `antwoord vóór ${when}`,
+    replyBy: (when: string) => `antwoord uiterlijk ${when}`,
     none: "Er is niets ontvangen.",
   },
   notice: {
@@ -375,7 +375,7 @@ export const nl = {
     sender: "Afzender",
     production: "Productie",
     independent: "Onafhankelijk meldpunt",
-    replyBy: "Antwoord vóór",
+    replyBy: "Antwoord uiterlijk",
     terms: "Voorwaarden",
     agree: "Ik heb dit gelezen en aanvaard het namens mijn organisatie",
     accept: "Aanvaarden",
@@ -430,6 +430,7 @@ export const nl = {
     title: "Wat er op tijd moet gebeuren",
     what: "Wat",
     when: "Uiterlijk",
+    endOf: (day: string) => day,
     standing: "Stand",
     now: "nu",
     kinds: {
