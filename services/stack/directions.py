@@ -34,7 +34,7 @@ MEMBERS = (
     Door("the handler of that report", "work/cases", "handler"),
     Door("a reader it is offered to", "work/inbox", "reader"),
     Door("an organisation's admin", "work/members", "admin"),
-    Door("the secretariat", "work/members", SECRETARIAT),
+    Door("the secretariat", "work/secretariat", SECRETARIAT),
 )
 
 

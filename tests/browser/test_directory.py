@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.browser.conftest import Visit
+from tests.browser.test_lists import at_the_top
 from tests.support.actors import Actors
 from tests.support.browser import PASSPHRASE, Visitor
 from tests.support.sector import World
@@ -57,6 +58,7 @@ async def test_a_newcomer_is_compared_let_in_appointed_and_removed(world: World,
     await production.get_by_role("button", name="Wie zit waar").click()
     await admin.page.locator("#who").select_option(label=ROLE)
     await admin.page.locator("#role").fill(ROLE)
+    await at_the_top(admin)
     await admin.has_no_barrier()
     await admin.press("Benoemen")
     await production.get_by_role("listitem").get_by_text(ROLE).wait_for()

@@ -113,6 +113,7 @@ async def test_another_passphrase_changes_nothing(world: World, visit: Visit) ->
 
 
 Death = Callable[[Page, Route], Awaitable[None]]
+Act = Callable[[Visitor], Awaitable[None]]
 
 
 async def before(page: Page, route: Route) -> None:
@@ -127,8 +128,8 @@ async def after(page: Page, route: Route) -> None:
     await page.close()
 
 
-async def dies(visitor: Visitor, method: str, death: Death) -> None:
-    """Changes the key on a page that dies at a call."""
+async def dies(visitor: Visitor, method: str, death: Death, act: Act = changes) -> None:
+    """Changes the key, or does something else, on a page that dies at a call."""
     page, gone = visitor.page, asyncio.Event()
 
     async def handle(route: Route) -> None:
@@ -136,15 +137,15 @@ async def dies(visitor: Visitor, method: str, death: Death) -> None:
         gone.set()
 
     await page.route(f"**/{method}", handle)
-    await changes(visitor)
+    await act(visitor)
     await asyncio.wait_for(gone.wait(), 20)
     visitor.does_not_mind("net::ERR_FAILED")
 
 
-async def again(visitor: Visitor, context: BrowserContext) -> Visitor:
+async def again(visitor: Visitor, context: BrowserContext, path: str = "work/device") -> Visitor:
     """Opens another page on the same device."""
     visitor = Visitor(visitor.world, await context.new_page(), "nl")
-    await visitor.go("work/device")
+    await visitor.go(path)
     return visitor
 
 

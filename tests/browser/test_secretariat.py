@@ -30,9 +30,9 @@ def row(visitor: Visitor, title: str) -> Locator:
     return visitor.page.locator(".rows > li").filter(has=visitor.page.locator("strong", has_text=title))
 
 
-async def admitted(actors: Actors, title: str) -> MemberClient:
+async def admitted(actors: Actors, title: str, keys: SecretKeys | None = None) -> MemberClient:
     """An organisation's first administrator, made by the Python client."""
-    keys = SecretKeys.generate()
+    keys = keys or SecretKeys.generate()
     made = await actors.secretariat.secretariat.admit(title, Organisation.KIND_PRODUCER, "Hoofd")
     member = await accept_invitation(actors.world.connection, keys, made.code)
     await actors.secretariat.secretariat.endorse_admin(member.name, keys.kid)

@@ -23,6 +23,13 @@ FOUND = {
     "admin": "Directiesecretaris, Duinroos Producties",
     "secretariat": "Secretariaat",
 }
+# What each is to begin with, as the page is headed.
+HEADED = {
+    "handler": "Meldingen",
+    "reader": "Ontvangen",
+    "admin": "Mensen",
+    "secretariat": "Secretariaat",
+}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +55,7 @@ async def test_a_member_signs_in_with_the_key_file_and_the_passphrase(
     await member.press("Aanmelden")
 
     await member.page.locator(".seat p").get_by_text(FOUND[door.key]).wait_for()
+    await member.page.get_by_role("heading", name=HEADED[door.key], level=1).wait_for()
     await member.page.locator(".rows > li").first.wait_for()
 
 

@@ -66,7 +66,7 @@ class Enrolment:
         return await enrolled(self.doors.database, name), self.invitations.code(name)
 
     async def accept_invitation(self, caller: Caller, code: str, proof: str) -> Enrolled:
-        """Hands the newcomer's key to the organisation that invited it.
+        """Hands the newcomer's key to the organisation that invited it; the same key as often as it asks.
 
         Args:
             caller: Who calls.
@@ -79,18 +79,23 @@ class Enrolment:
             await _lock_invited(conn, digest)
             if names := await answered(conn, caller):
                 return names[0]
-            member = await self._invited(conn, digest)
-            keys_ = caller.actor.keys
-            if keys_ is None:
-                raise InvitationInvalid
-            await self._require_same_subject(conn, member, keys_, proof)
-            if not await rows.add(conn, own_key(keys_, member)):
-                raise InvitationInvalid
-            await rows.save(conn, member.accept_key(keys_.kid))
-            await answer(conn, caller, (member.name,))
-            return member.name
+            name = await _taken(conn, digest, caller) or await self._take(conn, digest, caller, proof)
+            await answer(conn, caller, (name,))
+            return name
 
         return await enrolled(self.doors.database, await self.doors.database.run_unit(unit))
+
+    async def _take(self, conn: AsyncConnection, digest: bytes, caller: Caller, proof: str) -> str:
+        """Takes the key for whom an invitation is; returns the membership."""
+        member = await self._invited(conn, digest)
+        keys_ = caller.actor.keys
+        if keys_ is None:
+            raise InvitationInvalid
+        await self._require_same_subject(conn, member, keys_, proof)
+        if not await rows.add(conn, own_key(keys_, member)):
+            raise InvitationInvalid
+        await rows.save(conn, member.accept_key(keys_.kid))
+        return member.name
 
     @staticmethod
     async def _invited(conn: AsyncConnection, digest: bytes) -> Member:
@@ -235,6 +240,18 @@ async def _lock_invited(conn: AsyncConnection, digest: bytes) -> None:
     if organisation is None:
         raise InvitationInvalid
     await advisory_lock(conn, organisation_lock(organisation))
+
+
+async def _taken(conn: AsyncConnection, digest: bytes, caller: Caller) -> str | None:
+    """The membership that took this very key with this code before, while it stands.
+
+    A device that died before it heard so asks again under another request id: it would hold a key that it
+    takes for refused. To every other key a used code is as good as an unknown one.
+    """
+    standing = members.c.state.in_((MemberState.KEY_PENDING, MemberState.ACTIVE))
+    found = select(members.c.name).join(invitations, invitations.c.member == members.c.name)
+    own = found.where(invitations.c.code_digest == digest, members.c.kid == caller.actor.kid, standing)
+    return (await conn.execute(own)).scalar()
 
 
 async def _known_as(conn: AsyncConnection, invited: Member) -> list[str]:

@@ -70,6 +70,28 @@ async def test_unknown_used_and_expired_invitations_look_the_same(sector: Sector
     assert b"INVITATION_INVALID" in unknown[2]
 
 
+async def test_whoever_missed_the_answer_asks_again_with_the_same_key_and_has_it(sector: Sector) -> None:
+    """Under another request id, as after a page that died; while the key waits, and when it was let in."""
+    admin = await sector.admit()
+    code = (await sector.invite(admin)).code
+    keys, member = await sector.knock(code)
+
+    assert (await accept(sector, code, keys)).member == member
+    await endorse(admin, member)
+    assert (await accept(sector, code, keys)).member.state == pb.Member.STATE_ACTIVE
+    await sector.remove(admin, member.name)
+    assert await reason_of(accept(sector, code, keys)) == "INVITATION_INVALID"
+
+
+async def test_a_key_that_was_taken_with_one_code_is_not_with_another(sector: Sector) -> None:
+    admin = await sector.admit()
+    one, other = (await sector.invite(admin)).code, (await sector.invite(admin)).code
+    keys, _ = await sector.knock(one)
+
+    assert await reason_of(accept(sector, other, keys)) == "INVITATION_INVALID"
+    assert (await accept(sector, other)).member.state == pb.Member.STATE_KEY_PENDING
+
+
 async def test_an_invitation_of_a_removed_membership_is_no_longer_one(sector: Sector) -> None:
     admin = await sector.admit()
     invited = await sector.invite(admin)

@@ -28,11 +28,14 @@ decision_app = typer.Typer(help="Besluiten om te delen / Decisions to disclose."
 
 
 @case_app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(
+    context: typer.Context,
+    production: Annotated[str, typer.Option(help="productions/...: only of this one")] = "",
+) -> None:
     """Meldingen, nieuwste eerst / Reports, newest first."""
 
     async def act(member: MemberClient, screen: Screen) -> None:
-        found = [incident async for incident in member.handler.cases()]
+        found = [incident async for incident in member.handler.cases(production=production)]
         if screen.data({"items": [plain(incident) for incident in found]}):
             return
         screen.table(

@@ -12,19 +12,29 @@ from meldbrug.client import MemberClient, name_of
 from meldbrug.common.v1 import common_pb2 as common
 from meldbrug.coordination.v1.coordination_pb2 import Stub
 
-from .labels import label
+from .labels import NOTICE_STATES, label
 from .output import Screen, moment, plain
+from .problems import Problem
 from .running import as_member
 
 inbox_app = typer.Typer(help="Wat je kunt lezen / What you can read.", no_args_is_help=True)
 
 
 @inbox_app.command("list")
-def list_(context: typer.Context) -> None:
+def list_(
+    context: typer.Context,
+    state: Annotated[
+        list[str] | None, typer.Option(help=f"only these, repeatable: {', '.join(NOTICE_STATES)}")
+    ] = None,
+) -> None:
     """Kennisgevingen aan jou, laatst gewijzigd eerst / Notices to you, newest change first."""
+    named = list(dict.fromkeys(state or ()))
+    if not NOTICE_STATES.keys() >= set(named):
+        raise Problem(f"a state is one of {', '.join(NOTICE_STATES)}")
 
     async def act(member: MemberClient, screen: Screen) -> None:
-        found = [stub async for stub in member.reader.inbox()]
+        states = [NOTICE_STATES[each] for each in named]
+        found = [stub async for stub in member.reader.inbox(states)]
         if screen.data({"items": [plain(stub) for stub in found]}):
             return
         screen.table(

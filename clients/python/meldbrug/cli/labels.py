@@ -48,6 +48,17 @@ OUTCOMES: Final[dict[str, common.IncidentState.ValueType]] = {
     "sharing-considered": common.INCIDENT_STATE_SHARING_CONSIDERED,
     "advice-only": common.INCIDENT_STATE_ADVICE_ONLY,
 }
+# The states in which a reader may see a notice; the others are for its sender.
+NOTICE_STATES: Final[dict[str, common.NoticeState.ValueType]] = {
+    "offered": common.NOTICE_STATE_OFFERED,
+    "terms-accepted": common.NOTICE_STATE_TERMS_ACCEPTED,
+    "declined": common.NOTICE_STATE_DECLINED,
+    "lapsed": common.NOTICE_STATE_LAPSED,
+    "opened": common.NOTICE_STATE_OPENED,
+    "acknowledged": common.NOTICE_STATE_ACKNOWLEDGED,
+    "withdrawn": common.NOTICE_STATE_WITHDRAWN,
+    "recall-requested": common.NOTICE_STATE_RECALL_REQUESTED,
+}
 CAPACITIES: Final[dict[str, common.Capacity.ValueType]] = {
     "counsellor": common.CAPACITY_COUNSELLOR,
     "safety-contact": common.CAPACITY_SAFETY_CONTACT,

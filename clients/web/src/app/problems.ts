@@ -55,6 +55,7 @@ function refusedBy(error: Refused, w: Words["problems"]): string {
   if (error.reason === "OVERLOADED") return w.comeBackLater;
   if (error.reason === "SEATS_WITHOUT_SUCCESSOR") return w.seatCame;
   if (isUnknownKey(error)) return w.keyUnknown;
+  if (error.reason === "INVITATION_INVALID") return w.invitationInvalid;
   if (error.reason === "WRONG_STATE") return w.wrongState;
   return error.code === "INVALID_ARGUMENT" ? w.doesNotFit : w.unexpected;
 }

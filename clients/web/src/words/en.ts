@@ -31,6 +31,8 @@ export const en: Words = {
     otherInstallation: "This link belongs to another Meldbrug than this one. Nothing was sent.",
     keyUnknown:
       "This key is not in use. Does it still wait to be compared, or was it changed on another device? Then choose the new key file.",
+    invitationInvalid:
+      "That code is wrong, used already or too old. Look at it again, or ask for a new invitation.",
     seatCame: "Something new came in meanwhile. Nothing is lost: go on once more.",
     unexpected: "Something went wrong that we did not expect.",
   },
@@ -421,6 +423,7 @@ export const en: Words = {
     title: "What must happen in time",
     what: "What",
     when: "At the latest",
+    endOf: (day) => `the end of ${day}`,
     standing: "State",
     now: "now",
     kinds: {
@@ -464,6 +467,13 @@ export const en: Words = {
     passphraseHint:
       "Choose a sentence of a few words that nobody guesses. Lost is lost: then you are invited anew.",
     make: "Make the key",
+    halfway: "Making your key stopped halfway.",
+    sameAgain: "Nothing is lost: fill in the same code, and the passphrase you chose then.",
+    goOn: "Go on with your invitation",
+    anew: "Passphrase forgotten, or a new code",
+    anewText:
+      "The key that waits goes off this device. If its code was used already, you need a new invitation.",
+    anewNow: "Begin anew",
     compare:
       "Read this out to your administrator, by telephone or in person. Only when it is the same are you in.",
     wait: "Until then you cannot sign in.",
@@ -581,12 +591,24 @@ export const en: Words = {
     end: "End",
     who: "Who",
     as: "As",
+    appointTitle: "Appoint somebody",
     appoint: "Appoint",
     register: "Register a production",
     name: "Title",
     until: "Until",
     registerNow: "Register",
     poster: "Make a poster",
+    decline: "Do not take part",
+    declineText: "The proposal lapses. The producer can ask you again later.",
+    declineNow: "Decline now",
+    leave: "End taking part",
+    leaveTold: [
+      "Those of you who received notices can no longer open them, from that moment on.",
+      "No new reports, notices or appointments come in.",
+      "Reports that you took in already stay yours to handle.",
+      "This cannot be undone. If the producer asks you again later, you appoint everyone anew.",
+    ],
+    leaveNow: "End it now",
   },
   poster: {
     title: "Poster",

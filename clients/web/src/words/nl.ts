@@ -32,6 +32,8 @@ export const nl = {
     otherInstallation: "Deze link hoort bij een andere Meldbrug dan deze. Er is niets verstuurd.",
     keyUnknown:
       "Deze sleutel is niet in gebruik. Wacht hij nog op vergelijken, of is hij op een ander toestel gewisseld? Kies dan het nieuwe sleutelbestand.",
+    invitationInvalid:
+      "Die code klopt niet, is al gebruikt of is te oud. Kijk hem na, of vraag om een nieuwe uitnodiging.",
     seatCame: "Er kwam intussen iets nieuws binnen. Er is niets kwijt: ga nog eens verder.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
@@ -325,7 +327,7 @@ export const nl = {
     state: "Stand",
     all: "alles",
     of: (when: string) => `Melding van ${when}`,
-    due: (when: string) => `vóór ${when}`,
+    due: (when: string) => `uiterlijk ${when}`,
     none: "Hier staat niets.",
   },
   case: {
@@ -363,7 +365,7 @@ export const nl = {
     nobody: "Kennisgeving",
     from: (title: string) => `Van ${title}`,
     closed: "gesloten",
-    replyBy: (when: string) => `antwoord vóór ${when}`,
+    replyBy: (when: string) => `antwoord uiterlijk ${when}`,
     none: "Er is niets ontvangen.",
   },
   notice: {
@@ -373,7 +375,7 @@ export const nl = {
     sender: "Afzender",
     production: "Productie",
     independent: "Onafhankelijk meldpunt",
-    replyBy: "Antwoord vóór",
+    replyBy: "Antwoord uiterlijk",
     terms: "Voorwaarden",
     agree: "Ik heb dit gelezen en aanvaard het namens mijn organisatie",
     accept: "Aanvaarden",
@@ -428,6 +430,7 @@ export const nl = {
     title: "Wat er op tijd moet gebeuren",
     what: "Wat",
     when: "Uiterlijk",
+    endOf: (day: string) => day,
     standing: "Stand",
     now: "nu",
     kinds: {
@@ -471,6 +474,13 @@ export const nl = {
     passphraseHint:
       "Kies een zin van een paar woorden die niemand raadt. Kwijt is kwijt: dan word je opnieuw uitgenodigd.",
     make: "Sleutel maken",
+    halfway: "Het maken van je sleutel is halverwege gestopt.",
+    sameAgain: "Er is niets kwijt: vul dezelfde code in, en de wachtzin die je toen koos.",
+    goOn: "Verder met je uitnodiging",
+    anew: "Wachtzin vergeten, of een nieuwe code",
+    anewText:
+      "De sleutel die wacht gaat van dit toestel. Was de code al gebruikt, dan heb je een nieuwe uitnodiging nodig.",
+    anewNow: "Opnieuw beginnen",
     compare:
       "Lees dit voor aan je beheerder, aan de telefoon of in het echt. Pas als het gelijk is, ben je erbij.",
     wait: "Tot dan kun je je nog niet aanmelden.",
@@ -590,12 +600,24 @@ export const nl = {
     end: "Beëindigen",
     who: "Wie",
     as: "Als",
+    appointTitle: "Iemand benoemen",
     appoint: "Benoemen",
     register: "Een productie aanmelden",
     name: "Titel",
     until: "Tot en met",
     registerNow: "Aanmelden",
     poster: "Poster maken",
+    decline: "Niet meedoen",
+    declineText: "Het voorstel vervalt. De producent kan jullie later opnieuw vragen.",
+    declineNow: "Nu afslaan",
+    leave: "Deelname beëindigen",
+    leaveTold: [
+      "Wie van jullie kennisgevingen kreeg, kan die vanaf dat moment niet meer openen.",
+      "Er komen geen nieuwe meldingen, kennisgevingen of benoemingen bij.",
+      "Meldingen die jullie al aannamen, behandelen jullie verder.",
+      "Terug kan niet. Vraagt de producent jullie later opnieuw, dan benoem je iedereen opnieuw.",
+    ],
+    leaveNow: "Nu beëindigen",
   },
   poster: {
     title: "Poster",

@@ -1,4 +1,4 @@
-// The key file of this device, and the one that is about to take its place: both sealed, each replaced in one step.
+// The key file of this device, and the ones that are about to take its place: all sealed, each replaced in one step.
 
 import { KeyFileError } from "meldbrug";
 import { kidIn } from "meldbrug/keyfile";
@@ -6,6 +6,8 @@ import { kidIn } from "meldbrug/keyfile";
 const PLACE = "key-file";
 /** Followed by the key that the file in it comes after. */
 const NEXT = "next-key-file/";
+/** The key that was made for an invitation, until the installation has taken it. */
+const INVITED = "invited-key-file";
 
 /** Whether a key file is kept on this device. */
 export function hasKey(storage: Storage = localStorage): boolean {
@@ -44,6 +46,30 @@ export function promoteNext(kid: string, storage: Storage = localStorage): void 
   if (!next) return;
   keepFile(next, storage);
   storage.removeItem(NEXT + kid);
+}
+
+/** Keeps the file of a key that was made for an invitation, beside the one of this device. */
+export function keepInvited(file: Uint8Array, storage: Storage = localStorage): void {
+  storage.setItem(INVITED, new TextDecoder().decode(file));
+}
+
+/** Returns the file of the key that was made for an invitation; undefined when none waits. */
+export function invitedFile(storage: Storage = localStorage): Uint8Array | undefined {
+  const held = storage.getItem(INVITED);
+  return held === null ? undefined : new TextEncoder().encode(held);
+}
+
+/** Puts the file of the invited key in the place of the one of this device. It waits until the other is written. */
+export function promoteInvited(storage: Storage = localStorage): void {
+  const invited = invitedFile(storage);
+  if (!invited) return;
+  keepFile(invited, storage);
+  forgetInvited(storage);
+}
+
+/** Forgets the key that was made for an invitation. */
+export function forgetInvited(storage: Storage = localStorage): void {
+  storage.removeItem(INVITED);
 }
 
 /** Forgets what waits to follow `kid`, and what is left of how `kid` itself came. */

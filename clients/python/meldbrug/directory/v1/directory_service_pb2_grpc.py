@@ -216,8 +216,9 @@ class EnrolmentServiceServicer:
         """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
         Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
-        becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
-        FIELD_INVALID.
+        becomes somebody else by an admin's word. Idempotent per `request_id`, and per key: the key that was taken with
+        a code is answered the same again, so that whoever missed the answer need not be invited anew. Refusals:
+        INVITATION_INVALID, FIELD_INVALID.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

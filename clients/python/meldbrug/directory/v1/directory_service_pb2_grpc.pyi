@@ -101,8 +101,9 @@ class EnrolmentServiceStub:
     """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
     Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
-    becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
-    FIELD_INVALID.
+    becomes somebody else by an admin's word. Idempotent per `request_id`, and per key: the key that was taken with
+    a code is answered the same again, so that whoever missed the answer need not be invited anew. Refusals:
+    INVITATION_INVALID, FIELD_INVALID.
     """
 
 @_typing.type_check_only
@@ -114,8 +115,9 @@ class EnrolmentServiceAsyncStub(EnrolmentServiceStub):
     """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
     Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
-    becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
-    FIELD_INVALID.
+    becomes somebody else by an admin's word. Idempotent per `request_id`, and per key: the key that was taken with
+    a code is answered the same again, so that whoever missed the answer need not be invited anew. Refusals:
+    INVITATION_INVALID, FIELD_INVALID.
     """
 
 class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -130,8 +132,9 @@ class EnrolmentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Hands the caller's key to the organisation that invited it; it waits for comparison and endorsement.
 
         Whom the invitation names as a person or system that is known already shows it by a key of theirs: nobody
-        becomes somebody else by an admin's word. Idempotent per `request_id`. Refusals: INVITATION_INVALID,
-        FIELD_INVALID.
+        becomes somebody else by an admin's word. Idempotent per `request_id`, and per key: the key that was taken with
+        a code is answered the same again, so that whoever missed the answer need not be invited anew. Refusals:
+        INVITATION_INVALID, FIELD_INVALID.
         """
 
 def add_EnrolmentServiceServicer_to_server(servicer: EnrolmentServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
