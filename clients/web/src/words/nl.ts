@@ -14,6 +14,7 @@ export const nl = {
     back: "Terug",
     next: "Verder",
     step: (at: number, of: number) => `Stap ${at} van ${of}`,
+    full: "Dit veld is vol. Kijk of het einde van je tekst er staat: wat niet past, valt weg.",
   },
   problems: {
     notPermitted: "Dat mag niet, of het bestaat niet.",
@@ -33,6 +34,8 @@ export const nl = {
     keyUnknown:
       "Deze sleutel is niet in gebruik. Wacht hij nog op vergelijken, of is hij op een ander toestel gewisseld? Kies dan het nieuwe sleutelbestand.",
     seatCame: "Er kwam intussen iets nieuws binnen. Er is niets kwijt: ga nog eens verder.",
+    alreadyIn:
+      "Onder je twaalf woorden is al iets aangekomen, misschien een eerdere tekst. Wat hier staat is niet verstuurd en staat er nog. Ga terug met je twaalf woorden: dan zie je wat er aankwam en kun je iets toevoegen.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
   people: { system: "systeem, geen mens" },
@@ -50,6 +53,8 @@ export const nl = {
     codeHint:
       "De code staat op de callsheet of op een poster op de set. Hoofdletters en spaties maken niet uit.",
     find: "Zoeken",
+    unknown:
+      "Deze code kennen we niet. Kijk of hij klopt, letter voor letter. Of ga naar het onafhankelijke meldpunt: daar heb je geen code nodig.",
     noCode: "Geen code?",
     noCodeText:
       "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
@@ -70,10 +75,10 @@ export const nl = {
     independent: "hoort bij geen enkele organisatie",
     exclude: "Iemand mag dit nooit weten",
     excludeText:
-      "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom.",
+      "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom. Na het versturen geldt dit voorgoed.",
     excludePeople: "Mensen",
     excludeOrganisations: "Hele organisaties",
-    excludeLimit: "Iemand die onder twee namen is ingeschreven, zijn voor ons twee mensen.",
+    excludeLimit: "Is iemand onder twee namen ingeschreven? Dat zijn voor ons twee mensen.",
     nobodyLeft: "Iedereen die je koos is ook uitgesloten. Kies een andere plek.",
     limits:
       "Wie het leest kan het onthouden of overschrijven, ook degene die jij kiest. Dat kan niemand terugdraaien.",
@@ -89,11 +94,12 @@ export const nl = {
     unknownWord: (position: number, word: string, nearest: string) =>
       `Woord ${position}, “${word}”, staat niet in de lijst. Bedoel je “${nearest}”?`,
     wordCount: (count: number) => `Het zijn 12 woorden; dit zijn er ${count}.`,
-    wrongWord: "Een van de woorden klopt niet.",
+    wrongWord: "Een van de woorden klopt niet, of ze staan in een andere volgorde.",
     open: "Openen",
     copy: "Kopiëren",
     print: "Afdrukken",
     copied: "Gekopieerd. Een andere app kan het klembord lezen; plak de woorden snel op een veilige plek.",
+    notCopied: "Kopiëren lukte niet. Schrijf de woorden op.",
     printed: "Bewaar dit op een plek waar niemand anders komt.",
   },
   keep: {
@@ -112,6 +118,8 @@ export const nl = {
     lead: "Schrijf in je eigen woorden. Het hoeft niet mooi of volledig te zijn.",
     draft:
       "Valt de pagina weg, dan ga je verder met je twaalf woorden, op dit toestel. Zonder die woorden kan niemand lezen wat hier staat. “Snel weg” gooit het weg.",
+    unkept:
+      "Dit toestel bewaart niets. Valt de pagina weg, dan is wat je hier schrijft weg. Je kunt kort beginnen en na het versturen meer toevoegen.",
     categories: "Waar gaat het over? (mag leeg blijven)",
     context: "Waar en wanneer (mag leeg blijven)",
     contextHint: "Bijvoorbeeld: op de set, na het avondeten.",
@@ -172,7 +180,8 @@ export const nl = {
     title: "Terug naar wat je vertelde",
     lead: "Vul de twaalf woorden in die je kreeg.",
     opening: "Bezig met openen. Alles wordt op dit toestel nagekeken.",
-    nothing: "Onder deze woorden is niets verstuurd, en op dit toestel staat er ook niets voor klaar.",
+    nothing:
+      "Onder deze woorden is niets verstuurd, en op dit toestel staat er ook niets voor klaar. Kijk of het de goede woorden zijn, in de goede volgorde.",
   },
   own: {
     title: "Wat je vertelde",
@@ -205,13 +214,17 @@ export const nl = {
     told: "Wat je schreef",
     openings: "Wie heeft wat geopend",
     who: "Wie",
+    what: "Wat",
     when: "Wanneer",
+    behind: "Het is gelukt. Hoe het nu staat, konden we niet ophalen. Wat je hieronder ziet is van daarvoor.",
     close: "Sluiten",
   },
   request: {
     title: (organisation: string) => `Delen met ${organisation}?`,
     opening: "Bezig met openen. We kijken na of alles klopt.",
     exactly: "Dit is precies wat zij zouden zien. Kruis uit wat je niet wilt delen.",
+    saidYesTo: "Hier zei je ja tegen.",
+    wasAsked: "Dit werd je gevraagd.",
     text: "De tekst",
     readers: "Wie het lezen",
     would: "Wie zou wat zien",
