@@ -1,4 +1,4 @@
-"""What a reporter does otherwise than meant: nothing written is lost, and what went wrong is said helpfully."""
+"""What a reporter does otherwise than meant: nothing written is lost, and what went wrong is said."""
 
 from __future__ import annotations
 
