@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.async_api import expect
+from playwright.async_api import FilePayload, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.test_answers import asked, comes_back
@@ -13,9 +13,14 @@ from tests.support.browser import Visitor
 from tests.support.sector import World
 
 
+async def begins_at_part(visitor: Visitor, heading: str, level: int = 2) -> None:
+    """The focus is at the heading of a part of the page, wherever that is scrolled to."""
+    await expect(visitor.page.get_by_role("heading", name=heading, level=level)).to_be_focused()
+
+
 async def begins_at(visitor: Visitor, heading: str) -> None:
     """The focus is at a heading, and the page is scrolled to its top."""
-    await expect(visitor.page.get_by_role("heading", name=heading, level=1)).to_be_focused()
+    await begins_at_part(visitor, heading, 1)
     assert await visitor.page.evaluate("() => scrollY") == 0
 
 
@@ -108,9 +113,51 @@ async def test_at_the_desk_each_place_begins_at_its_heading(world: World, visit:
     await begins_at(handler, "Aanmelden")
 
 
-async def begins_at_part(visitor: Visitor, heading: str) -> None:
-    """The focus is at the heading of a part of the page."""
-    await expect(visitor.page.get_by_role("heading", name=heading, level=2)).to_be_focused()
+async def test_after_each_act_the_focus_is_at_a_heading_or_where_it_was(world: World, visit: Visit) -> None:
+    """By keyboard alone: a wrong passphrase, the terms, opening, acknowledging, and a message."""
+    told = await asked(world)
+    await told.case.offered()
+    reader, handler = await visit(**DESK), await visit(**DESK)
+    page = reader.page
+    await reader.go(f"work/notice/{ids(told.case.notice)}")
+    await reader.gives_keys(world.sector.keys("noorderlicht-contact"))
+    await page.locator("#passphrase").fill("een andere wachtzin")
+    await page.locator("form button").press("Enter")
+    await reader.sees("Die wachtzin past niet op deze sleutel.")
+    await expect(page.locator("#passphrase")).to_be_focused()
+    await reader.sign_in_here()
+    await page.get_by_role("checkbox").press("Space")
+    await reader.button("Aanvaarden").press("Enter")
+    await reader.button("Openen").wait_for()
+    await begins_at_part(reader, "Kennisgeving", 1)
+    await reader.button("Openen").press("Enter")
+    await begins_at_part(reader, "Kennisgeving", 1)
+    await reader.button("Ontvangst bevestigen").press("Enter")
+    await expect(page.locator(".lead")).to_have_text("bevestigd")
+    await begins_at_part(reader, "Kennisgeving", 1)
+
+    await handler.sign_in("duinroos-vp")
+    await goes(handler, f"case/{ids(told.case.incident)}")
+    await handler.page.locator("#message").fill("Ik heb het gelezen.")
+    await handler.button("Versturen").press("Enter")
+    await handler.page.locator(".message").wait_for()
+    await begins_at_part(handler, "Gesprek")
+
+
+async def test_a_damaged_key_file_is_said_where_it_was_chosen(visit: Visit, world: World) -> None:
+    reader = await visit(**DESK)
+    page = reader.page
+    await reader.go("work")
+    await reader.gives_keys(world.sector.keys("noorderlicht-contact"))
+    damaged = FilePayload(name="key.json", mimeType="application/json", buffer=b'{"format":')
+
+    await page.locator("#key-file").set_input_files(damaged)
+
+    await expect(page.locator("#file-wrong")).to_contain_text("Dit is geen sleutelbestand")
+    assert await page.locator("#passphrase").get_attribute("aria-invalid") is None, "it is not wrong"
+    await page.get_by_role("link", name="EN", exact=True).click()
+    await expect(page.locator("#file-wrong")).to_contain_text("This is no key file")
+    await reader.has_no_barrier()
 
 
 async def test_what_is_being_drafted_stays_while_something_else_is_done(world: World, visit: Visit) -> None:

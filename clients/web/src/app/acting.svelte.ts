@@ -23,9 +23,11 @@ export class Acting {
   }
 }
 
-/** Gives the focus back to what was pressed: a button that is disabled meanwhile loses it. */
-async function keepFocus(held: Element | null): Promise<void> {
+/** Gives the focus back to what was pressed, which lost it while it was disabled; to the heading where it is gone. */
+export async function keepFocus(held: Element | null): Promise<void> {
   await tick();
-  if (document.activeElement === document.body && held instanceof HTMLElement)
-    held.focus({ preventScroll: true });
+  if (document.activeElement !== document.body || held === document.body) return;
+  const heading = document.querySelector("main h1");
+  const next = held?.isConnected ? held : heading;
+  if (next instanceof HTMLElement) next.focus({ preventScroll: true });
 }

@@ -4,6 +4,8 @@ import { entriesBack } from "./route.svelte";
 
 const PRESSES = 3;
 const WITHIN_MS = 1500;
+/** Where drafts are kept on this device: each begins so, and nothing else does. */
+export const DRAFTS = "draft/";
 /** Going back within a page takes a few milliseconds; whoever leaves waits no longer than this for it. */
 const BACK_MS = 300;
 
@@ -18,7 +20,7 @@ export function whenLeaving(forget: () => void): () => void {
 /** Leaves for `to` at once; the back button does not lead here again. */
 export function leave(to: string): void {
   document.body.replaceChildren();
-  for (const forget of forgetting) {
+  for (const forget of [...forgetting, forgetDrafts]) {
     try {
       forget();
     } catch {
@@ -26,6 +28,10 @@ export function leave(to: string): void {
     }
   }
   fromTheFirstEntry(() => location.replace(to));
+}
+
+function forgetDrafts(): void {
+  for (const place of Object.keys(localStorage)) if (place.startsWith(DRAFTS)) localStorage.removeItem(place);
 }
 
 /** Goes back to where the app was entered, and calls `on` there: what was entered since is behind nobody's back button. */

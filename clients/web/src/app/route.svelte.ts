@@ -1,5 +1,7 @@
 // Where somebody is, behind the # of the address: none of it ever leaves the browser.
 
+import { tick } from "svelte";
+
 export type Language = "nl" | "en";
 export const LANGUAGES: readonly Language[] = ["nl", "en"];
 
@@ -54,6 +56,13 @@ export function go(
   if (options.keepsEntry) history.replaceState(history.state, "", address);
   else history.pushState(null, "", address);
   read();
+}
+
+/** Brings the reader to where a view that has just come begins: the focus, and what is in sight. */
+export async function arrive(): Promise<void> {
+  await tick();
+  document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 /** Changes what a list is narrowed to, in place: a bookmark and a way back keep it, the focus stays where it is. */

@@ -1,6 +1,7 @@
 // A report that is being written, kept on the device only under the receipt: without the twelve words nobody reads it.
 
-const PLACES = "draft/";
+import { DRAFTS } from "../app/leaving";
+
 const NONCE_BYTES = 12;
 const PLACE_BITS = 128;
 const KEY_LABEL = "meldbrug/receipt/draft/v1";
@@ -56,27 +57,17 @@ export async function kept(entropy: Uint8Array): Promise<Kept | undefined> {
 /** Forgets what is kept under a receipt. */
 export async function forget(entropy: Uint8Array): Promise<void> {
   const place = await placeOf(entropy);
-  for (const one of places()) if (one === place) localStorage.removeItem(one);
-}
-
-/** Forgets whatever is kept, under any receipt. */
-export function forgetAll(): void {
-  for (const place of places()) localStorage.removeItem(place);
-}
-
-/** Returns where drafts are kept; nowhere on a device that keeps nothing. */
-function places(): readonly string[] {
   try {
-    return Object.keys(localStorage).filter((place) => place.startsWith(PLACES));
+    localStorage.removeItem(place);
   } catch {
-    return [];
+    // A device that keeps nothing has nothing to forget.
   }
 }
 
 /** Returns where a receipt's draft is kept: two that are written at once are never in each other's place. */
 async function placeOf(entropy: Uint8Array): Promise<string> {
   const bits = await crypto.subtle.deriveBits(under(PLACE_LABEL), await secretOf(entropy), PLACE_BITS);
-  return PLACES + Array.from(new Uint8Array(bits), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return DRAFTS + Array.from(new Uint8Array(bits), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function keyOf(entropy: Uint8Array): Promise<CryptoKey> {

@@ -22,7 +22,7 @@ import {
   excludableOrganisations,
   excludablePeople,
 } from "./choices";
-import { forget, forgetAll, type Kept, keep, sealed } from "./draft";
+import { forget, type Kept, keep, sealed } from "./draft";
 
 export const STEPS = ["where", "who", "keep", "write", "check"] as const;
 export type Step = (typeof STEPS)[number] | "sent";
@@ -118,13 +118,12 @@ export class Report {
     return this.step === "sent";
   }
 
-  /** Forgets everything, on the device too; nothing that is under way brings it back. */
+  /** Forgets everything that is in memory; nothing that is under way brings it back. */
   forget(): void {
     this.entropy = new Uint8Array(0);
     this.receipt = [];
     this.context = "";
     this.account = "";
-    forgetAll();
   }
 
   /** Goes on with a draft that was kept under a receipt; from the beginning, with its text, where its code is no more. */
