@@ -1,4 +1,4 @@
-"""A reporter's answers: what is shown is what was asked and answered, and only the reporter ticks."""
+"""A reporter's answers: what is shown is what was asked and answered, and only the reporter ticks (T1)."""
 
 from __future__ import annotations
 
