@@ -140,3 +140,21 @@ async def test_what_is_written_from_right_to_left_is_shown_so(world: World, visi
     message = reporter.page.locator(".message p")
 
     assert await message.evaluate("(shown) => getComputedStyle(shown).direction") == "rtl"
+
+
+async def test_what_a_reporter_changes_is_said_to_be_done(world: World, visit: Visit) -> None:
+    told = await asked(world)
+    reporter = await visit()
+    page = reporter.page
+    await comes_back(reporter, told.words)
+    await page.locator("summary").click()
+    await page.get_by_role("radio", name="Onafhankelijk Meldpunt").check()
+
+    await reporter.press("Veranderen")
+    await reporter.sees("Het is veranderd.")
+    await page.get_by_role("checkbox", name="Iedereen van Kade Negen Film").check()
+    await reporter.press("Uitsluiten")
+    await reporter.sees("Dat geldt nu.")
+
+    assert await page.get_by_text("Het is veranderd.").count() == 0
+    await reporter.has_no_barrier()
