@@ -21,7 +21,9 @@ async def writes(visitor: Visitor, code: str) -> None:
     page = visitor.page
     await visitor.comes_to_write(code)
     await page.locator("#account").fill(f"Dit is een {CANARY}.")
-    await page.wait_for_function("() => localStorage.getItem('draft') !== null")
+    await page.wait_for_function(
+        "() => Object.keys(localStorage).some((place) => place.startsWith('draft/'))"
+    )
 
 
 def everything_in(folder: Path) -> bytes:
@@ -52,6 +54,49 @@ async def test_leaving_leaves_nothing_on_the_screen_or_behind_the_back_button(
     behind = await page.content()
 
     assert CANARY not in behind
+    await visitor.go()
+    assert await page.evaluate("() => localStorage.length + sessionStorage.length") == 0
+
+
+async def test_the_back_button_leads_nowhere_here_however_far_somebody_went(
+    world: World, visit: Visit, elsewhere: str
+) -> None:
+    """Over links, a change of language, a reload, and there and back again."""
+    visitor = await visit()
+    page = visitor.page
+    await page.goto(f"{elsewhere}before")
+    await visitor.go()
+    await page.get_by_role("link", name="Vertellen wat er gebeurde").click()
+    await page.get_by_role("heading", name="Waar gebeurde het?").wait_for()
+    await page.get_by_role("link", name="EN", exact=True).click()
+    await page.get_by_role("heading", name="Where did it happen?").wait_for()
+    await page.reload()
+    await page.get_by_role("link", name="Who can help you").click()
+    await page.get_by_role("heading", name="Who can help you", level=1).wait_for()
+    await page.go_back()
+    await page.get_by_role("heading", name="Where did it happen?").wait_for()
+    await page.get_by_role("link", name="How it works").click()
+    await page.get_by_role("heading", name="How it works", level=1).wait_for()
+
+    await page.locator("button.leave").click()
+    await page.wait_for_url(elsewhere)
+    await page.go_back()
+
+    assert page.url == f"{elsewhere}before"
+
+
+async def test_what_was_written_is_gone_from_whatever_page_somebody_leaves(
+    world: World, visit: Visit, elsewhere: str
+) -> None:
+    visitor = await visit()
+    page = visitor.page
+    await writes(visitor, world.sector.code("veerpont"))
+    await page.get_by_role("link", name="Tien regels").click()
+    await page.get_by_role("heading", name="Tien regels").wait_for()
+
+    await page.locator("button.leave").click()
+    await page.wait_for_url(elsewhere)
+
     await visitor.go()
     assert await page.evaluate("() => localStorage.length + sessionStorage.length") == 0
 

@@ -139,8 +139,10 @@ async def test_a_draft_survives_a_dropped_tab_under_the_receipt_only(world: Worl
     receipt = await reporter.comes_to_write(world.sector.code("veerpont"))
     await page.locator("#account").fill(ACCOUNT)
     await reporter.press("Verder")
-    await page.wait_for_function("() => localStorage.getItem('draft') !== null")
-    held = await page.evaluate("() => localStorage.getItem('draft')")
+    await page.wait_for_function(
+        "() => Object.keys(localStorage).some((place) => place.startsWith('draft/'))"
+    )
+    held = await page.evaluate("() => Object.values(localStorage).join()")
 
     await page.reload()
     await reporter.go("back")

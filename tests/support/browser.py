@@ -50,6 +50,8 @@ COLOURS = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
 CHOSEN = "() => matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'"
 LOOK = """() => ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(prefers-contrast: more)"]
   .filter((look) => matchMedia(look).matches)"""
+KEPT = """(least) => Object.entries(localStorage)
+  .some(([place, held]) => place.startsWith("draft/") && held.length > least)"""
 BUSY = "status of 503"
 LOUD = {"error", "warning"}
 
@@ -108,6 +110,10 @@ class Visitor:
             await page.locator(f"#word-{place}").fill(receipt[place])
         await self.press("Nakijken")
         return receipt
+
+    async def keeps_a_draft(self, least: int = 0) -> None:
+        """Waits until a draft that takes more than so many characters is on the device."""
+        await self.page.wait_for_function(KEPT, arg=least)
 
     async def has_no_barrier(self) -> None:
         """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice).

@@ -27,13 +27,15 @@ export interface Draft {
   readonly excludedSubjects?: readonly string[];
   /** Organisations whose people must never know. */
   readonly excludedOrganisations?: readonly string[];
+  /** `incidents/{incident}` to report it as: whoever repeats a report knows by it which one arrived. New when absent. */
+  readonly incident?: string;
 }
 
 /** Returns a draft sealed and signed, as a new incident of the reporter with these keys. */
 export async function submission(draft: Draft, keys: SecretKeys, connection: Connection, voice: Voice) {
   const { production = "", categories = [], language = Language.NL } = draft;
   const { excludedSubjects = [], excludedOrganisations = [] } = draft;
-  const incident = `incidents/${connection.newId()}`;
+  const incident = draft.incident ?? `incidents/${connection.newId()}`;
   const readers = [keys.public, ...draft.intake.map((person) => person.keys)];
   const { random } = connection.device;
   const sections = [...draft.texts].map(([kind, content]) => {

@@ -14,6 +14,9 @@ import {
 import type { Words } from "../words/nl";
 import { OtherInstallation } from "./links";
 
+/** Something is in under these twelve words already, and it may be another text than the one that was to be sent. */
+export class AlreadyIn extends Error {}
+
 /** Why a passkey gave nothing. */
 export type PasskeyReason = "unable" | "refused";
 
@@ -36,6 +39,7 @@ export function isUnknownKey(error: unknown): boolean {
 /** Returns one sentence for a failure: what it means, and what helps. */
 export function problemOf(error: unknown, w: Words["problems"]): string {
   if (error instanceof OtherInstallation) return w.otherInstallation;
+  if (error instanceof AlreadyIn) return w.alreadyIn;
   if (error instanceof NotPermitted) return w.notPermitted;
   if (error instanceof Stale) return w.changedMeanwhile;
   if (error instanceof DoesNotOpen) return w.doesNotOpen;

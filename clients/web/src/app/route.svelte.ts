@@ -1,5 +1,7 @@
 // Where somebody is, behind the # of the address: none of it ever leaves the browser.
 
+import { tick } from "svelte";
+
 export type Language = "nl" | "en";
 export const LANGUAGES: readonly Language[] = ["nl", "en"];
 
@@ -9,6 +11,12 @@ export interface Place {
   readonly query: URLSearchParams;
 }
 
+/** What the history of the tab keeps with an entry: how many of this visit are before it. */
+interface Numbered {
+  readonly entry: number;
+}
+
+let entry = 0;
 const state = $state<{ place: Place }>({ place: placeOf("") });
 
 /** Where the reader is now; follows the address. */
@@ -45,10 +53,16 @@ export function go(
   options: { keepsEntry?: boolean; language?: Language; query?: URLSearchParams } = {},
 ): void {
   const address = href(path, options.language, options.query);
-  if (options.keepsEntry) history.replaceState(null, "", address);
+  if (options.keepsEntry) history.replaceState(history.state, "", address);
   else history.pushState(null, "", address);
   read();
-  document.querySelector<HTMLElement>("main h1")?.focus();
+}
+
+/** Brings the reader to where a view that has just come begins: the focus, and what is in sight. */
+export async function arrive(): Promise<void> {
+  await tick();
+  document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
+  window.scrollTo(0, 0);
 }
 
 /** Changes what a list is narrowed to, in place: a bookmark and a way back keep it, the focus stays where it is. */
@@ -58,18 +72,28 @@ export function narrow(changes: Readonly<Record<string, string>>): void {
     if (value) query.set(name, value);
     else query.delete(name);
   }
-  history.replaceState(null, "", href(state.place.path.join("/"), state.place.language, query));
+  history.replaceState(history.state, "", href(state.place.path.join("/"), state.place.language, query));
   read();
+}
+
+/** Returns how many entries of the tab's history lie between where the app was entered and here. */
+export function entriesBack(): number {
+  return entry;
 }
 
 /** Follows the address from now on. */
 export function follow(): void {
+  entry = -1;
   window.addEventListener("hashchange", read);
   window.addEventListener("popstate", read);
   read();
 }
 
 function read(): void {
+  // An entry that is new here has no number yet; one that somebody comes back to, after a reload too, has kept it.
+  const known = (history.state as Numbered | null)?.entry;
+  entry = known ?? entry + 1;
+  if (known === undefined) history.replaceState({ entry }, "");
   state.place = placeOf(location.hash);
 }
 

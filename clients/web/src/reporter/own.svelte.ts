@@ -15,12 +15,20 @@ import type { Status } from "meldbrug/gen/coordination/v1/coordination_pb";
 import type { ConsentRequest } from "meldbrug/gen/disclosure/v1/disclosure_pb";
 import { connected } from "../app/installation";
 import { numberOf } from "../app/languages";
+import { dateOf } from "../app/moments";
 import { route } from "../app/route.svelte";
 
 /** A request with what it is shown by. */
 export interface Asked {
   readonly request: ConsentRequest;
   readonly organisation: string;
+}
+
+/** What a yes was said to, as the reporter signed it. */
+export interface Given {
+  readonly sections: ReadonlySet<string>;
+  readonly readers: ReadonlySet<string>;
+  readonly until: Date;
 }
 
 export class Own {
@@ -82,5 +90,20 @@ export class Own {
   /** Shows a request exactly as its readers would see it. */
   preview(notice: string): Promise<Preview> {
     return this.consents.preview(notice, numberOf(route.language));
+  }
+
+  /** Returns what the newest yes to a request was said to; nothing when there was none. */
+  async given(notice: string): Promise<Given | undefined> {
+    for await (const act of this.consents.history()) {
+      if (act.notice !== notice || act.kind !== "consent") continue;
+      const { sections, readerKids, validUntil } = act.statement;
+      if (!validUntil) return undefined;
+      return {
+        sections: new Set(sections.map(({ section }) => section)),
+        readers: new Set(readerKids),
+        until: dateOf(validUntil),
+      };
+    }
+    return undefined;
   }
 }

@@ -3,6 +3,7 @@
 import {
   type Circle,
   keysFrom,
+  NotPermitted,
   newEntropy,
   type Person,
   PublicClient,
@@ -12,6 +13,7 @@ import {
 import { Category, Kind } from "meldbrug/gen/common/v1/common_pb";
 import { connected } from "../app/installation";
 import { numberOf } from "../app/languages";
+import { AlreadyIn } from "../app/problems";
 import type { Language as Shown } from "../app/route.svelte";
 import {
   type Choice,
@@ -49,8 +51,12 @@ export class Report {
   context = $state("");
   account = $state("");
   receipt = $state.raw<readonly string[]>([]);
+  /** Whether this device keeps nothing: a dropped tab takes along what is written. */
+  isUnkept = $state(false);
   entropy: Uint8Array = new Uint8Array(0);
   #circle: Circle | undefined;
+  /** What was sent so far, by its incident: an answer that did not come tells nothing of what arrived. */
+  readonly #tried = new Map<string, string>();
 
   /** Who would handle it. */
   get choice(): Choice | undefined {
@@ -99,25 +105,30 @@ export class Report {
     if (this.entropy.length === 0 || this.step === "sent") return;
     const draft = await sealed(this.#kept(), this.entropy);
     // It may have been sent, or left, meanwhile.
-    if (this.entropy.length > 0 && !this.isSent) keep(draft);
+    if (this.entropy.length === 0 || this.isSent) return;
+    try {
+      keep(draft);
+      this.isUnkept = false;
+    } catch {
+      this.isUnkept = true;
+    }
   }
 
   get isSent(): boolean {
     return this.step === "sent";
   }
 
-  /** Forgets everything, on the device too; nothing that is under way brings it back. */
+  /** Forgets everything that is in memory; nothing that is under way brings it back. */
   forget(): void {
     this.entropy = new Uint8Array(0);
     this.receipt = [];
     this.context = "";
     this.account = "";
-    forget();
   }
 
-  /** Goes on with a draft that was kept under a receipt. */
+  /** Goes on with a draft that was kept under a receipt; from the beginning, with its text, where its code is no more. */
   async resume(draft: Kept, entropy: Uint8Array, language: Shown): Promise<void> {
-    await this.find(draft.code);
+    const isFound = await this.#finds(draft.code);
     this.entropy = entropy;
     await this.makeReceipt(language);
     this.chosen = this.choices.map(keyOf).find((key) => key === draft.intake[0]) ?? "";
@@ -126,21 +137,51 @@ export class Report {
     this.categories = [...draft.categories];
     this.context = draft.context;
     this.account = draft.account;
-    this.step = this.choice ? "write" : "who";
+    this.step = !isFound ? "where" : this.choice ? "write" : "who";
+  }
+
+  async #finds(code: string): Promise<boolean> {
+    try {
+      await this.find(code);
+      return true;
+    } catch (error) {
+      if (error instanceof NotPermitted) return false;
+      throw error;
+    }
   }
 
   /**
    * Seals and sends it; the draft on the device is forgotten once it is in.
    *
    * @throws MeldbrugError - it is not in, or nobody knows; the receipt tells later.
+   * @throws AlreadyIn - something is in, and it may be another text than this one.
    */
   async send(language: Shown): Promise<void> {
     const client = new ReporterClient(await connected(), await keysFrom(this.entropy));
+    const incident = `incidents/${client.connection.newId()}`;
+    const written = JSON.stringify(this.#kept());
+    this.#tried.set(incident, written);
+    try {
+      await this.#report(client, incident, language);
+    } catch (error) {
+      if (!(error instanceof NotPermitted)) throw error;
+      // One receipt is for one report: it is refused too where an earlier one arrived and its answer did not.
+      const { name } = await client.find();
+      if (this.#tried.get(name) !== written) throw new AlreadyIn();
+    }
+    this.step = "sent";
+    await forget(this.entropy);
+    this.context = "";
+    this.account = "";
+  }
+
+  async #report(client: ReporterClient, incident: string, language: Shown): Promise<void> {
     const told = [
       [Kind.CONTEXT, this.context.trim()],
       [Kind.ACCOUNT, this.account.trim()],
     ] as const;
     await client.report({
+      incident,
       texts: new Map(told.filter(([, text]) => text !== "")),
       intake: this.readers,
       production: this.#circle?.production ?? "",
@@ -149,10 +190,6 @@ export class Report {
       excludedSubjects: this.excluded,
       excludedOrganisations: this.excludedOrganisations,
     });
-    forget();
-    this.step = "sent";
-    this.context = "";
-    this.account = "";
   }
 
   #kept(): Kept {

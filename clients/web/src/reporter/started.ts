@@ -1,6 +1,10 @@
+import { whenLeaving } from "../app/leaving";
 import { Report } from "./report.svelte";
 
 let current: Report | undefined;
+
+// From whatever page somebody leaves: what they wrote is gone, and nothing that is under way brings it back.
+whenLeaving(() => current?.forget());
 
 /** Returns the report that is being made; a new one when there is none, or when the last one was sent. */
 export function started(): Report {

@@ -13,6 +13,7 @@ export const en: Words = {
     back: "Back",
     next: "Continue",
     step: (at, of) => `Step ${at} of ${of}`,
+    full: "This field is full. See whether the end of your text is there: what does not fit is cut off.",
   },
   problems: {
     notPermitted: "Not permitted, or it does not exist.",
@@ -34,6 +35,8 @@ export const en: Words = {
     invitationInvalid:
       "That code is wrong, used already or too old. Look at it again, or ask for a new invitation.",
     seatCame: "Something new came in meanwhile. Nothing is lost: go on once more.",
+    alreadyIn:
+      "Something is in under your twelve words already, perhaps an earlier text. What stands here was not sent, and is still here. Go back with your twelve words: you will see what arrived, and can add to it.",
     unexpected: "Something went wrong that we did not expect.",
   },
   people: { system: "a system, not a person" },
@@ -50,6 +53,8 @@ export const en: Words = {
     code: "Code of the production",
     codeHint: "The code is on the call sheet or on a poster on the set. Capitals and spaces do not matter.",
     find: "Find",
+    unknown:
+      "We do not know this code. See whether it is right, letter by letter. Or go to the independent point: you need no code there.",
     noCode: "No code?",
     noCodeText:
       "Is the production over, or do you not know the code? Then you can always go to the independent point.",
@@ -70,7 +75,7 @@ export const en: Words = {
     independent: "belongs to no organisation",
     exclude: "Someone must never know",
     excludeText:
-      "Whoever you tick here sees nothing, not even that there is something. You need not say why.",
+      "Whoever you tick here sees nothing, not even that there is something. You need not say why. Once sent, this holds for ever.",
     excludePeople: "People",
     excludeOrganisations: "Whole organisations",
     excludeLimit: "Someone who is registered under two names is two people to us.",
@@ -88,11 +93,12 @@ export const en: Words = {
     unknownWord: (position, word, nearest) =>
       `Word ${position}, “${word}”, is not in the list. Do you mean “${nearest}”?`,
     wordCount: (count) => `There are 12 words; this is ${count}.`,
-    wrongWord: "One of the words is not right.",
+    wrongWord: "One of the words is not right, or they are in another order.",
     open: "Open",
     copy: "Copy",
     print: "Print",
     copied: "Copied. Another app can read the clipboard; paste the words in a safe place soon.",
+    notCopied: "Copying did not work. Write the words down.",
     printed: "Keep this in a place where nobody else comes.",
   },
   keep: {
@@ -111,6 +117,8 @@ export const en: Words = {
     lead: "Write in your own words. It need not be well written or complete.",
     draft:
       "If the page goes away, you go on with your twelve words, on this device. Without those words nobody can read what is here. “Leave quickly” throws it away.",
+    unkept:
+      "This device keeps nothing. If the page is lost, what you write here is lost. You can begin with little and add more once it is sent.",
     categories: "What is it about? (may stay empty)",
     context: "Where and when (may stay empty)",
     contextHint: "For example: on the set, after dinner.",
@@ -170,7 +178,8 @@ export const en: Words = {
     title: "Back to what you told",
     lead: "Fill in the twelve words that you were given.",
     opening: "Opening. Everything is checked on this device.",
-    nothing: "Nothing was sent under these words, and nothing waits for them on this device.",
+    nothing:
+      "Nothing was sent under these words, and nothing waits for them on this device. See whether they are the right words, in the right order.",
   },
   own: {
     title: "What you told",
@@ -202,14 +211,17 @@ export const en: Words = {
     send: "Send",
     told: "What you wrote",
     openings: "Who opened what",
-    who: "Who",
+    whoWhat: "Who, and what",
     when: "When",
+    behind: "It is done. How things stand now could not be fetched. What you see below is from before.",
     close: "Close",
   },
   request: {
     title: (organisation) => `Share with ${organisation}?`,
     opening: "Opening. We check that everything holds.",
     exactly: "This is exactly what they would see. Untick what you do not want to share.",
+    saidYesTo: "This is what you said yes to.",
+    wasAsked: "This is what you were asked.",
     text: "The text",
     readers: "Who would read it",
     would: "Who would see what",
@@ -233,10 +245,12 @@ export const en: Words = {
     otherHint: "Whoever you no longer choose can no longer read.",
     share: "Let them read what I wrote before",
     change: "Change",
+    changed: "It is changed.",
     exclude: "Someone must never know",
     all: (organisation) => `Everyone of ${organisation}`,
     excludeHint: "This is for ever. Whoever you exclude does not notice.",
     excludeNow: "Exclude",
+    excluded: "That holds now.",
     withdraw: "Take everything back",
     withdrawText: "Nobody but you can read anything then. Whoever has read it may remember it.",
     sure: "Yes, I want to take everything back",

@@ -14,6 +14,7 @@ export const nl = {
     back: "Terug",
     next: "Verder",
     step: (at: number, of: number) => `Stap ${at} van ${of}`,
+    full: "Dit veld is vol. Kijk of het einde van je tekst er staat: wat niet past, valt weg.",
   },
   problems: {
     notPermitted: "Dat mag niet, of het bestaat niet.",
@@ -35,6 +36,8 @@ export const nl = {
     invitationInvalid:
       "Die code klopt niet, is al gebruikt of is te oud. Kijk hem na, of vraag om een nieuwe uitnodiging.",
     seatCame: "Er kwam intussen iets nieuws binnen. Er is niets kwijt: ga nog eens verder.",
+    alreadyIn:
+      "Onder je twaalf woorden is al iets aangekomen, misschien een eerdere tekst. Wat hier staat is niet verstuurd en staat er nog. Ga terug met je twaalf woorden: dan zie je wat er aankwam en kun je iets toevoegen.",
     unexpected: "Er ging iets mis dat we niet verwachtten.",
   },
   people: { system: "systeem, geen mens" },
@@ -52,6 +55,8 @@ export const nl = {
     codeHint:
       "De code staat op de callsheet of op een poster op de set. Hoofdletters en spaties maken niet uit.",
     find: "Zoeken",
+    unknown:
+      "Deze code kennen we niet. Kijk of hij klopt, letter voor letter. Of ga naar het onafhankelijke meldpunt: daar heb je geen code nodig.",
     noCode: "Geen code?",
     noCodeText:
       "Is de productie voorbij of weet je de code niet? Dan kun je altijd naar het onafhankelijke meldpunt.",
@@ -72,10 +77,10 @@ export const nl = {
     independent: "hoort bij geen enkele organisatie",
     exclude: "Iemand mag dit nooit weten",
     excludeText:
-      "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom.",
+      "Wie je hier aankruist krijgt niets te zien, ook niet dat er iets is. Je hoeft niet te zeggen waarom. Na het versturen geldt dit voorgoed.",
     excludePeople: "Mensen",
     excludeOrganisations: "Hele organisaties",
-    excludeLimit: "Iemand die onder twee namen is ingeschreven, zijn voor ons twee mensen.",
+    excludeLimit: "Is iemand onder twee namen ingeschreven? Dat zijn voor ons twee mensen.",
     nobodyLeft: "Iedereen die je koos is ook uitgesloten. Kies een andere plek.",
     limits:
       "Wie het leest kan het onthouden of overschrijven, ook degene die jij kiest. Dat kan niemand terugdraaien.",
@@ -91,11 +96,12 @@ export const nl = {
     unknownWord: (position: number, word: string, nearest: string) =>
       `Woord ${position}, “${word}”, staat niet in de lijst. Bedoel je “${nearest}”?`,
     wordCount: (count: number) => `Het zijn 12 woorden; dit zijn er ${count}.`,
-    wrongWord: "Een van de woorden klopt niet.",
+    wrongWord: "Een van de woorden klopt niet, of ze staan in een andere volgorde.",
     open: "Openen",
     copy: "Kopiëren",
     print: "Afdrukken",
     copied: "Gekopieerd. Een andere app kan het klembord lezen; plak de woorden snel op een veilige plek.",
+    notCopied: "Kopiëren lukte niet. Schrijf de woorden op.",
     printed: "Bewaar dit op een plek waar niemand anders komt.",
   },
   keep: {
@@ -114,6 +120,8 @@ export const nl = {
     lead: "Schrijf in je eigen woorden. Het hoeft niet mooi of volledig te zijn.",
     draft:
       "Valt de pagina weg, dan ga je verder met je twaalf woorden, op dit toestel. Zonder die woorden kan niemand lezen wat hier staat. “Snel weg” gooit het weg.",
+    unkept:
+      "Dit toestel bewaart niets. Valt de pagina weg, dan is wat je hier schrijft weg. Je kunt kort beginnen en na het versturen meer toevoegen.",
     categories: "Waar gaat het over? (mag leeg blijven)",
     context: "Waar en wanneer (mag leeg blijven)",
     contextHint: "Bijvoorbeeld: op de set, na het avondeten.",
@@ -174,7 +182,8 @@ export const nl = {
     title: "Terug naar wat je vertelde",
     lead: "Vul de twaalf woorden in die je kreeg.",
     opening: "Bezig met openen. Alles wordt op dit toestel nagekeken.",
-    nothing: "Onder deze woorden is niets verstuurd, en op dit toestel staat er ook niets voor klaar.",
+    nothing:
+      "Onder deze woorden is niets verstuurd, en op dit toestel staat er ook niets voor klaar. Kijk of het de goede woorden zijn, in de goede volgorde.",
   },
   own: {
     title: "Wat je vertelde",
@@ -206,14 +215,17 @@ export const nl = {
     send: "Versturen",
     told: "Wat je schreef",
     openings: "Wie heeft wat geopend",
-    who: "Wie",
+    whoWhat: "Wie, en wat",
     when: "Wanneer",
+    behind: "Het is gelukt. Hoe het nu staat, konden we niet ophalen. Wat je hieronder ziet is van daarvoor.",
     close: "Sluiten",
   },
   request: {
     title: (organisation: string) => `Delen met ${organisation}?`,
     opening: "Bezig met openen. We kijken na of alles klopt.",
     exactly: "Dit is precies wat zij zouden zien. Kruis uit wat je niet wilt delen.",
+    saidYesTo: "Hier zei je ja tegen.",
+    wasAsked: "Dit werd je gevraagd.",
     text: "De tekst",
     readers: "Wie het lezen",
     would: "Wie zou wat zien",
@@ -237,10 +249,12 @@ export const nl = {
     otherHint: "Wie je niet meer kiest, kan niet meer lezen.",
     share: "Laat hen lezen wat ik al schreef",
     change: "Veranderen",
+    changed: "Het is veranderd.",
     exclude: "Iemand mag dit nooit weten",
     all: (organisation: string) => `Iedereen van ${organisation}`,
     excludeHint: "Dit geldt voorgoed. Wie je uitsluit merkt daar niets van.",
     excludeNow: "Uitsluiten",
+    excluded: "Dat geldt nu.",
     withdraw: "Alles intrekken",
     withdrawText: "Niemand kan dan nog iets lezen, behalve jij. Wie het al las, kan het onthouden hebben.",
     sure: "Ja, ik wil alles intrekken",

@@ -8,11 +8,6 @@ import { forgetInvited, invitedFile, keepInvited, keptFile, promoteInvited } fro
 
 const LOCK = "meldbrug/enrol";
 
-/** Whether a key was made here for an invitation, and not taken as far as this device knows. */
-export function isEnrolling(): boolean {
-  return invitedFile() !== undefined;
-}
-
 /** Returns what tells whether the key file of this device is still the one that was asked about. */
 export function deviceNow(): string {
   return new TextDecoder().decode(keptFile());

@@ -59,6 +59,11 @@ export function invitedFile(storage: Storage = localStorage): Uint8Array | undef
   return held === null ? undefined : new TextEncoder().encode(held);
 }
 
+/** Whether a key was made here for an invitation, and not taken as far as this device knows. */
+export function isEnrolling(): boolean {
+  return invitedFile() !== undefined;
+}
+
 /** Puts the file of the invited key in the place of the one of this device. It waits until the other is written. */
 export function promoteInvited(storage: Storage = localStorage): void {
   const invited = invitedFile(storage);
