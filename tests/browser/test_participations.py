@@ -106,10 +106,13 @@ async def test_a_proposal_is_declined_and_may_come_again(world: World, visit: Vi
     visitor = await visit(width=1200, height=900, color_scheme="dark")
     place = await at_the_productions(visitor, studio.keys)
     assert await place.locator("summary", has_text=LEAVE).count() == 0
+    await expect(place.locator("strong")).to_have_text(TITLE)
+    await expect(place.locator("p").first).to_have_text("Duinroos Producties vraagt jullie mee te doen.")
     await place.locator("summary", has_text="Niet meedoen").click()
     await visitor.has_no_barrier()
     await place.get_by_role("button", name="Nu afslaan").click()
     await expect(place.locator("span").first).to_have_text("beëindigd")
+    await expect(place.locator("strong")).to_have_text(TITLE)
 
     with pytest.raises(Refused, match="state"):
         await studio.admin.admin.accept_participation(studio.on.participations["studio"])

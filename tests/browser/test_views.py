@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import expect
 
 from meldbrug.common.v1.common_pb2 import DECLINE_REASON_CAPACITY, PURPOSE_INFORM
 from tests.browser.conftest import Visit
@@ -24,22 +24,27 @@ TRACKS = {
 }
 
 
+BOTH = """(picture) => [`.${picture}.picture li`, `.${picture}.picture + .twin tbody tr`]
+  .map((places) => [...document.querySelectorAll(places)].map((place) => place.innerText))"""
+
+
 def ids(name: str) -> str:
     """What the address of a case or a notice ends with."""
     return "/".join(name.split("/")[1::2])
 
 
-async def said(places: Locator) -> list[str]:
+def said(texts: list[str]) -> list[str]:
     """What items say, without their marks, in one line each."""
-    return [" ".join(text.split()).lstrip("✓●○✕!▸– ") for text in await places.all_inner_texts()]
+    return [" ".join(text.split()).lstrip("✓●○✕!▸– ") for text in texts]
 
 
 async def agree(visitor: Visitor, picture: str) -> list[str]:
     """What a picture says, which is what the table after it says."""
     page = visitor.page
     await page.locator(f".{picture}.picture").first.wait_for()
-    drawn = await said(page.locator(f".{picture}.picture li"))
-    assert drawn == await said(page.locator(f".{picture}.picture + .twin tbody tr"))
+    # At one moment: a page that follows what happens may change between two looks.
+    drawn, told = map(said, await page.evaluate(BOTH, picture))
+    assert drawn == told
     return drawn
 
 
@@ -142,11 +147,11 @@ async def test_the_matrix_follows_the_boxes(world: World, visit: Visit) -> None:
     await cells.first.wait_for()
 
     assert await page.locator(".matrix thead th").all_inner_texts() == ["Wie", "Samenvatting", "Maatregelen"]
-    assert await said(cells) == ["ja", "ja"]
+    assert said(await cells.all_inner_texts()) == ["ja", "ja"]
     await page.get_by_role("checkbox", name="Maatregelen").uncheck()
-    assert await said(cells) == ["ja", "nee"]
+    assert said(await cells.all_inner_texts()) == ["ja", "nee"]
     await page.get_by_role("checkbox", name="Compliance officer").uncheck()
-    assert await said(cells) == ["nee", "nee"]
+    assert said(await cells.all_inner_texts()) == ["nee", "nee"]
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
     assert await page.locator(".scroll").evaluate("(table) => table.scrollWidth <= table.clientWidth")
     await reporter.has_no_barrier()

@@ -52,6 +52,17 @@ LOOK = """() => ["(prefers-color-scheme: dark)", "(forced-colors: active)", "(pr
   .filter((look) => matchMedia(look).matches)"""
 KEPT = """(least) => Object.entries(localStorage)
   .some(([place, held]) => place.startsWith("draft/") && held.length > least)"""
+# The kinds of places on a page: what the app's rules of style go by, from the place up to the page.
+KINDS = """() => [...new Set([...document.querySelectorAll("body *")].map((place) => {
+  const steps = [innerWidth];
+  for (let at = place; at; at = at.parentElement) {
+    steps.push(at.localName);
+    for (const name of ["class", "type", "aria-current", "aria-invalid", "disabled", "open", "hidden"])
+      steps.push(at.getAttribute(name));
+  }
+  return steps.join(" ");
+}))]"""
+SEEN: set[str] = set()
 BUSY = "status of 503"
 LOUD = {"error", "warning"}
 
@@ -118,11 +129,13 @@ class Visitor:
     async def has_no_barrier(self) -> None:
         """Fails for whatever axe finds on the page as it is now (WCAG 2.2 AA, and what is good practice).
 
-        What depends on colours is looked at in every look that a reader may have set; paper has one.
+        What depends on colours is looked at in every look that a reader may have set; paper has one. Where
+        all places are of kinds that were looked at so before, one is enough: their colours are the same.
         """
         await self.page.evaluate(_axe())
         await self._has_none(RULES)
-        if await self.page.evaluate("() => matchMedia('print').matches"):
+        kinds = set(await self.page.evaluate(KINDS))
+        if kinds <= SEEN or await self.page.evaluate("() => matchMedia('print').matches"):
             return
         chosen = {**LOOKS[0], "color_scheme": await self.page.evaluate(CHOSEN)}
         for look in LOOKS:
@@ -130,6 +143,7 @@ class Visitor:
                 await self.page.emulate_media(**look)
                 await self._has_none(COLOURS)
         await self.page.emulate_media(**chosen)
+        SEEN.update(kinds)
 
     async def _has_none(self, rules: object) -> None:
         found = await self.page.evaluate(LOOKING, rules)

@@ -90,9 +90,9 @@ class AdminServicer:
         self, request: pb.ListParticipationsRequest, call: Call
     ) -> pb.ListParticipationsResponse:
         """Lists the organisation's participations."""
-        found, more = await self._lookups.list_participations(wire.caller(call), wire.page(request))
+        found, titles, more = await self._lookups.list_participations(wire.caller(call), wire.page(request))
         return pb.ListParticipationsResponse(
-            participations=map(wire.participation, found), next_page_token=more
+            participations=[wire.own_participation(one, titles) for one in found], next_page_token=more
         )
 
     async def accept_participation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -95,6 +96,13 @@ def participation(value: domain.Participation) -> pb.Participation:
         independent=value.independent,
         etag=value.etag,
     )
+
+
+def own_participation(value: domain.Participation, titles: Mapping[str, tuple[str, str]]) -> pb.Participation:
+    """A participation with the titles of its production and of who leads that, by the production's name."""
+    told = participation(value)
+    told.production_title, told.lead_title = titles.get(value.production, ("", ""))
+    return told
 
 
 def contact(value: domain.Contact) -> pb.Contact:

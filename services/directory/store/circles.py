@@ -21,7 +21,7 @@ from services.directory.domain import (
     Production,
 )
 from services.directory.store.keys import book
-from services.directory.store.rows import columns, every
+from services.directory.store.rows import columns, every, rows
 from services.directory.store.tables import appointments, members, organisations, participations, productions
 
 CONTACT_BOUND = 256
@@ -129,6 +129,16 @@ async def circle(
 async def _productions(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Production, ...]:
     names = {participation.production for participation in of}
     return await every(conn, Production, select(*columns(Production)).where(productions.c.name.in_(names)))
+
+
+async def titles(conn: AsyncConnection, of: Iterable[Participation]) -> dict[str, tuple[str, str]]:
+    """Returns the titles of productions and of who leads them, by the names of the productions."""
+    query = (
+        select(productions.c.name, productions.c.title, organisations.c.title.label("lead_title"))
+        .join(organisations, organisations.c.name == productions.c.lead)
+        .where(productions.c.name.in_({participation.production for participation in of}))
+    )
+    return {row.name: (row.title, row.lead_title) for row in await rows(conn, query)}
 
 
 async def _organisations(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Organisation, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
@@ -119,11 +119,16 @@ class Lookups:
 
     async def list_participations(
         self, caller: Caller, page: PageRequest
-    ) -> tuple[tuple[Participation, ...], str]:
-        """Returns participations of the caller's organisation."""
-        return await self._list(
+    ) -> tuple[tuple[Participation, ...], Mapping[str, tuple[str, str]], str]:
+        """Returns participations of the caller's organisation, and what `circles.titles` tells of them.
+
+        Who is asked to take part sees of what, and by whom, before they say yes.
+        """
+        found, more = await self._list(
             caller, ADMIN, Participation, page, lambda own: participations.c.organisation == own
         )
+        async with self.doors.database.transaction() as conn:
+            return found, await circles.titles(conn, found), more
 
     async def list_organisations(
         self, caller: Caller, page: PageRequest

@@ -172,6 +172,9 @@ async def test_members_productions_and_participations_are_listed_for_their_own_o
     assert {one.name for one in members.members} == {admin.member.name, member.member.name}
     assert {one.kid for one in members.members if one.HasField("keys")} == {admin.kid, member.kid}
     assert {one.name for one in participations.participations} == {own.participation.name, asked.name}
+    titles = {one.name: (one.production_title, one.lead_title) for one in participations.participations}
+    assert titles[asked.name] == (foreign.production.title, other.organisation.title)
+    assert titles[own.participation.name] == (own.production.title, admin.organisation.title)
     assert [one.name for one in productions.productions] == [own.production.name]
     assert productions.productions[0].code == own.production.code
 

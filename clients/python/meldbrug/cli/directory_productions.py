@@ -123,9 +123,10 @@ def participations(context: typer.Context) -> None:
         found = [participation async for participation in member.admin.participations()]
         if not screen.data({"items": [plain(participation) for participation in found]}):
             screen.table(
-                ("production", "state", "resource"),
+                ("title", "production", "state", "resource"),
                 [
                     (
+                        item.production_title,
                         item.production,
                         label(screen.words, name_of(wire.Participation.State, item.state)),
                         item.name,

@@ -597,6 +597,7 @@ export const en: Words = {
     title: "Productions",
     states: { 1: "proposed", 2: "takes part", 3: "ended" },
     standing: "Without a production",
+    asks: (lead) => `${lead} asks you to take part.`,
     accept: "Take part",
     people: "Who sits where",
     code: "Code for the call sheet:",

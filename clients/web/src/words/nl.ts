@@ -606,6 +606,7 @@ export const nl = {
     title: "Producties",
     states: { 1: "voorgesteld", 2: "doet mee", 3: "beëindigd" } as Numbered,
     standing: "Zonder productie",
+    asks: (lead: string) => `${lead} vraagt jullie mee te doen.`,
     accept: "Meedoen",
     people: "Wie zit waar",
     code: "Code voor de callsheet:",

@@ -327,6 +327,8 @@ class Participation(_message.Message):
     STATE_FIELD_NUMBER: _builtins.int
     INDEPENDENT_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    PRODUCTION_TITLE_FIELD_NUMBER: _builtins.int
+    LEAD_TITLE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Format: `participations/{participation}`."""
     production: _builtins.str
@@ -339,6 +341,10 @@ class Participation(_message.Message):
     """Whether it is the independent point's."""
     etag: _builtins.str
     """Changes with every change."""
+    production_title: _builtins.str
+    """Title of the production; in lists of an organisation's own participations only, proposed ones included."""
+    lead_title: _builtins.str
+    """Title of the organisation that leads the production; as the title of that."""
     def __init__(
         self,
         *,
@@ -348,10 +354,12 @@ class Participation(_message.Message):
         state: Global___Participation.State.ValueType = ...,
         independent: _builtins.bool = ...,
         etag: _builtins.str = ...,
+        production_title: _builtins.str = ...,
+        lead_title: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "independent", b"independent", "name", b"name", "organisation", b"organisation", "production", b"production", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "independent", b"independent", "lead_title", b"lead_title", "name", b"name", "organisation", b"organisation", "production", b"production", "production_title", b"production_title", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
