@@ -31,7 +31,7 @@ class Invited:
 
     @classmethod
     async def by(cls, world: World) -> Invited:
-        actors = Actors(world)
+        actors = await Actors.on_their_own(world)
         made = await actors.admin("duinroos").admin.invite(ROLE)
         return cls(actors, made.member.name, made.code)
 
