@@ -92,5 +92,5 @@ async def test_the_appointments_of_a_production_fit_a_small_screen(visit: Visit)
     await production.get_by_role("button", name="Wie zit waar").click()
     await admin.page.locator("#who option").first.wait_for(state="attached")
 
-    assert await admin.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await admin.width() <= 320
     await admin.has_no_barrier()

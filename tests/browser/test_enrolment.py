@@ -78,6 +78,15 @@ async def died(visitor: Visitor, code: str, death: Death) -> Visitor:
     return back
 
 
+async def puts_in_place(visitor: Visitor, code: str, waiting: str) -> None:
+    """Goes on with the key that waits, told of the one that it replaces; then it is the only one."""
+    await visitor.press(GO_ON)
+    await visitor.sees("Op dit toestel staat al een sleutel")
+    await goes_on(visitor, code)
+    assert await fingerprint(visitor) == waiting
+    assert await kept(visitor.page) == {"key-file": waiting}
+
+
 async def fingerprint(visitor: Visitor) -> str:
     """The fingerprint that is to be read out."""
     return "".join((await visitor.page.locator(".fingerprint").inner_text()).split())
@@ -96,7 +105,7 @@ async def test_a_page_that_dies_before_it_hears_goes_on_with_the_key_it_made(
     await back.has_no_barrier()
     await back.press(GO_ON)
     await back.has_no_barrier()
-    assert await back.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await back.width() <= 320
     await goes_on(back, invited.code)
 
     assert await fingerprint(back) == waiting
@@ -118,12 +127,7 @@ async def test_the_key_that_was_here_stays_until_the_new_one_is_taken(world: Wor
     assert held["key-file"] == hired.kid
     await back.sign_in_here()
     await back.page.reload()
-    await back.press(GO_ON)
-    await back.sees("Op dit toestel staat al een sleutel")
-    await goes_on(back, invited.code)
-
-    assert await fingerprint(back) == held["invited-key-file"]
-    assert await kept(back.page) == {"key-file": held["invited-key-file"]}
+    await puts_in_place(back, invited.code, held["invited-key-file"])
     assert back.complaints == []
 
 
@@ -264,9 +268,4 @@ async def test_a_key_that_came_meanwhile_is_not_replaced_unsaid(world: World, vi
     assert held["key-file"] == hired.kid
     await one.page.reload()
     await one.page.unroute_all()
-    await one.press(GO_ON)
-    await one.sees("Op dit toestel staat al een sleutel")
-    await goes_on(one, invited.code)
-
-    assert await fingerprint(one) == held["invited-key-file"]
-    assert await kept(one.page) == {"key-file": held["invited-key-file"]}
+    await puts_in_place(one, invited.code, held["invited-key-file"])

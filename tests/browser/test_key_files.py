@@ -41,7 +41,7 @@ async def test_a_key_file_takes_no_other_s_place_before_it_is_said_what_is_lost(
     await page.locator("#key-file").set_input_files(file)
     await visitor.sees("Die passkey opent daarna niets meer op dit toestel.")
     await visitor.has_no_barrier()
-    assert await page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await visitor.width() <= 320
     assert await page.locator("#passphrase").count() == 0, "something could be opened before it is said"
     await visitor.press("Laten zoals het is")
     assert await kept(visitor) == before
@@ -76,7 +76,7 @@ async def test_the_key_is_taken_off_the_device(visit: Visit, scheme: str) -> Non
     visitor = await visit(width=320, height=640, color_scheme=scheme)
     await at_the_device(visitor)
     await visitor.has_no_barrier()
-    assert await visitor.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await visitor.width() <= 320
     assert await visitor.button("Van dit toestel halen").is_disabled()
     await visitor.page.get_by_role("checkbox").check()
     await visitor.press("Van dit toestel halen")

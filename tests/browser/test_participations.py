@@ -85,7 +85,7 @@ async def test_an_ended_participation_closes_what_came_in_and_leaves_what_was_ta
     await visitor.sees("kan die vanaf dat moment niet meer openen")
     await visitor.sees("Terug kan niet.")
     await visitor.has_no_barrier()
-    assert await visitor.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await visitor.width() <= 320
     await studio.admin.reader.open(case.notice, PURPOSE_PROTECT_PEOPLE)
     await place.get_by_role("button", name="Nu beëindigen").click()
     await expect(place.locator("span").first).to_have_text("beëindigd")

@@ -139,7 +139,7 @@ async def test_a_link_of_another_installation_is_refused_and_sends_nothing(
         await reporter.sees(REFUSED[other.lower()])
         assert await reporter.page.locator("input, form").count() == 0
     assert sent == []
-    assert await reporter.page.evaluate("() => document.documentElement.scrollWidth") <= 320
+    assert await reporter.width() <= 320
 
 
 @pytest.mark.parametrize("how", ["twice", "first asked while the configuration is away"])

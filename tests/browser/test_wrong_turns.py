@@ -99,12 +99,7 @@ async def test_the_words_are_right_in_the_language_they_were_written_down_in(
 ) -> None:
     reporter = await visit()
     page = reporter.page
-    await reporter.go(f"start?c={world.sector.code('veerpont')}")
-    await reporter.press("Zoeken")
-    await page.get_by_role("radio").first.check()
-    await reporter.press("Verder")
-    await page.locator(".receipt li").first.wait_for()
-    receipt = await page.locator(".receipt li").all_inner_texts()
+    receipt = await reporter.comes_to_the_words(world.sector.code("veerpont"))
     await reporter.press("Ik heb ze bewaard")
     await page.get_by_role("link", name="EN", exact=True).click()
     await page.locator("#word-3").fill(receipt[3])
@@ -153,12 +148,7 @@ async def test_words_that_were_shown_open_what_was_chosen_though_the_phone_dropp
     """Whoever goes elsewhere to write them down comes back to another page."""
     reporter = await visit()
     page = reporter.page
-    await reporter.go(f"start?c={world.sector.code('veerpont')}")
-    await reporter.press("Zoeken")
-    await page.get_by_role("radio").first.check()
-    await reporter.press("Verder")
-    await page.locator(".receipt li").first.wait_for()
-    receipt = await page.locator(".receipt li").all_inner_texts()
+    receipt = await reporter.comes_to_the_words(world.sector.code("veerpont"))
     await reporter.keeps_a_draft()
     await page.reload()
 
@@ -183,14 +173,8 @@ async def test_a_draft_outlives_the_code_it_was_begun_with(world: World, visit: 
     await reporter.sees("Waar gebeurde het?")
     await reporter.press("Naar het onafhankelijke meldpunt")
     await reporter.sees("Wie mag het lezen?")
-    await page.get_by_role("radio").first.check()
-    await reporter.press("Verder")
-    await page.locator(".receipt li").first.wait_for()
-    assert await page.locator(".receipt li").all_inner_texts() == receipt
-    await reporter.press("Ik heb ze bewaard")
-    for place in (3, 8):
-        await page.locator(f"#word-{place}").fill(receipt[place])
-    await reporter.press("Nakijken")
+    assert await reporter.chooses() == receipt
+    await reporter.has_kept(receipt)
 
     await expect(page.locator("#account")).to_have_value(ACCOUNT)
     minds_not(reporter)

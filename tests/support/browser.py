@@ -107,20 +107,36 @@ class Visitor:
         """Waits until somebody can read it."""
         await self.page.get_by_text(text).filter(visible=True).first.wait_for()
 
-    async def comes_to_write(self, code: str) -> list[str]:
-        """Goes through the steps of telling up to the text, in Dutch; returns the receipt."""
-        page = self.page
+    async def comes_to_the_words(self, code: str) -> list[str]:
+        """Goes through the steps of telling up to the receipt, in Dutch; returns it."""
         await self.go(f"start?c={code}")
         await self.press("Zoeken")
-        await page.get_by_role("radio").first.check()
+        return await self.chooses()
+
+    async def chooses(self) -> list[str]:
+        """Chooses the first who can handle it; returns the receipt that is shown then."""
+        await self.page.get_by_role("radio").first.check()
         await self.press("Verder")
-        await page.locator(".receipt li").first.wait_for()
-        receipt = await page.locator(".receipt li").all_inner_texts()
+        await self.page.locator(".receipt li").first.wait_for()
+        return await self.page.locator(".receipt li").all_inner_texts()
+
+    async def has_kept(self, receipt: list[str]) -> None:
+        """Tells that the words were written down, and shows it."""
         await self.press("Ik heb ze bewaard")
         for place in (3, 8):
-            await page.locator(f"#word-{place}").fill(receipt[place])
+            await self.page.locator(f"#word-{place}").fill(receipt[place])
         await self.press("Nakijken")
+
+    async def comes_to_write(self, code: str) -> list[str]:
+        """Goes through the steps of telling up to the text, in Dutch; returns the receipt."""
+        receipt = await self.comes_to_the_words(code)
+        await self.has_kept(receipt)
         return receipt
+
+    async def width(self) -> int:
+        """How wide the page is, with whatever lies beyond the edge of the screen."""
+        found: int = await self.page.evaluate("() => document.documentElement.scrollWidth")
+        return found
 
     async def keeps_a_draft(self, least: int = 0) -> None:
         """Waits until a draft that takes more than so many characters is on the device."""

@@ -7,7 +7,7 @@ const LOCALES: Readonly<Record<Language, string>> = { nl: "nl-NL", en: "en-GB" }
 
 /** Returns a moment on the reader's own clock and in their language; empty for none. */
 export function moment(when: Timestamp | Date | undefined): string {
-  const date = when instanceof Date ? when : when && dateOf(when);
+  const date = asDate(when);
   return date ? date.toLocaleString(LOCALES[route.language], { dateStyle: "long", timeStyle: "short" }) : "";
 }
 
@@ -17,10 +17,14 @@ export function moment(when: Timestamp | Date | undefined): string {
  * too; where it is not midnight then, the hour is said.
  */
 export function deadline(when: Timestamp | Date | undefined): string {
-  const date = when instanceof Date ? when : when && dateOf(when);
+  const date = asDate(when);
   if (!date || date.getTime() !== new Date(date).setHours(0, 0, 0, 0)) return moment(date);
   const dayBefore = new Date(date.getFullYear(), date.getMonth(), date.getDate() - 1);
   return words().timeline.endOf(dayBefore.toLocaleDateString(LOCALES[route.language], { dateStyle: "full" }));
+}
+
+function asDate(when: Timestamp | Date | undefined): Date | undefined {
+  return when instanceof Date ? when : when && dateOf(when);
 }
 
 /** Returns a served moment as a date, to the second. */

@@ -1,6 +1,6 @@
 // Where somebody is, behind the # of the address: none of it ever leaves the browser.
 
-import { tick } from "svelte";
+import { tick, untrack } from "svelte";
 
 export type Language = "nl" | "en";
 export const LANGUAGES: readonly Language[] = ["nl", "en"];
@@ -63,6 +63,23 @@ export async function arrive(): Promise<void> {
   await tick();
   document.querySelector<HTMLElement>("main h1")?.focus({ preventScroll: true });
   window.scrollTo(0, 0);
+}
+
+/**
+ * Arrives at every view that follows the first, from now on: whoever has just come is at the top already, where leaving
+ * is first.
+ *
+ * @param view - What tells one view from another.
+ * @param come - Settles once the view is there.
+ */
+export function arriveAtEach(view: () => unknown, come: () => Promise<unknown>): void {
+  let shown = untrack(view);
+  $effect(() => {
+    const next = view();
+    if (next === shown) return;
+    shown = next;
+    come().then(arrive, arrive);
+  });
 }
 
 /** Changes what a list is narrowed to, in place: a bookmark and a way back keep it, the focus stays where it is. */
