@@ -42,6 +42,9 @@ DURABILITY = ("fsync", "synchronous_commit", "full_page_writes")
 # planning the largest of them costs eight times what running it does.
 RAW_OPTIONS = "-c plan_cache_mode=force_generic_plan"
 Driver = psycopg.AsyncConnection[Any]
+LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+LOCK_SHARED = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:key, 0))")
+APP_NOW = select(func.kernel.app_now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +266,10 @@ async def driver_connection(conn: AsyncConnection) -> psycopg.AsyncConnection[An
 
 async def advisory_lock(conn: AsyncConnection, key: str, *, shared: bool = False) -> None:
     """Takes a lock until the end of the transaction; a statement of its own, before anything is read."""
-    name = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-    await conn.execute(text(f"SELECT {name}(hashtextextended(:key, 0))"), {"key": key})
+    await conn.execute(LOCK_SHARED if shared else LOCK, {"key": key})
 
 
 async def app_now(conn: AsyncConnection) -> datetime:
     """The database's clock, moved only under the test switch."""
-    moment: datetime = (await conn.execute(select(func.kernel.app_now()))).scalar_one()
+    moment: datetime = (await conn.execute(APP_NOW)).scalar_one()
     return moment

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Table, delete, func, select
+from sqlalchemy import Select, Table, delete, func, select
 from sqlalchemy.dialects.postgresql import BYTEA, TIMESTAMP, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import Column, MetaData
@@ -16,6 +16,7 @@ from sqlalchemy.types import Text
 from services.kernel.db import Database
 from services.kernel.errors import RequestIdReused, Unavailable
 from services.kernel.jobs import Sweep
+from services.kernel.statements import Prepared
 
 SOON_S = 0.1
 # The contract tells callers that a request id is kept 30 days.
@@ -34,15 +35,27 @@ TABLE = Table(
 )
 
 
+@Prepared
+def _answer(principal: str, method: str, request_id: str) -> Select[bytes, bytes]:
+    row = TABLE.c
+    return select(row.body_sha256, row.answer).where(
+        row.principal == principal, row.method == method, row.request_id == request_id
+    )
+
+
+KEEP = (
+    insert(TABLE)
+    .values(create_time=func.clock_timestamp())
+    .on_conflict_do_nothing()
+    .returning(TABLE.c.request_id)
+)
+
+
 async def remembered(
     conn: AsyncConnection, principal: str, method: str, request_id: str, body_sha256: bytes
 ) -> bytes | None:
     """Returns the answer given before, or None. Raises RequestIdReused when it was for another body."""
-    found = await conn.execute(
-        select(TABLE.c.body_sha256, TABLE.c.answer).where(
-            TABLE.c.principal == principal, TABLE.c.method == method, TABLE.c.request_id == request_id
-        )
-    )
+    found = await conn.execute(*_answer(principal=principal, method=method, request_id=request_id))
     row = found.one_or_none()
     if row is None:
         return None
@@ -60,11 +73,8 @@ async def remember(
         Unavailable: when the same call ran at the same time and committed first; everything rolls back and
             the caller, who repeats it, gets the other's answer.
     """
-    values = {"principal": principal, "method": method, "request_id": request_id}
-    row = insert(TABLE).values(
-        **values, body_sha256=body_sha256, answer=answer, create_time=func.clock_timestamp()
-    )
-    kept = await conn.execute(row.on_conflict_do_nothing().returning(TABLE.c.request_id))
+    call = {"principal": principal, "method": method, "request_id": request_id}
+    kept = await conn.execute(KEEP, {**call, "body_sha256": body_sha256, "answer": answer})
     if kept.one_or_none() is None:
         raise Unavailable("DATABASE_UNAVAILABLE", SOON_S)
 

@@ -36,7 +36,7 @@ from services.stack.processes import free_port
 from services.stack.stack import Stack
 from tests.support.actors import NOTICE, TEXTS, Actors, Case, seen, until
 from tests.support.canaries import Flock, Receipts, disguised
-from tests.support.places import dump, places, tuples
+from tests.support.places import copied, dump, places, tuples
 from tests.support.sector import SWITCHES, World, settled
 from tests.support.stack import running_stack
 
@@ -283,10 +283,11 @@ def test_a_canary_in_any_form_and_place_would_be_found(world: World, page: bytes
 
 
 def test_the_database_holds_no_address_of_anyone(world: World) -> None:
-    """T22: no row says from where somebody called."""
-    held = dump(world.endpoints.database_url)
+    """T22: no row says from where somebody called; three bytes alone may turn up in what is sealed."""
+    held, text = dump(world.endpoints.database_url), copied(world.endpoints.database_url)
 
-    assert not re.search(rb"(?<![\d.])(?:127\.0\.0\.1|::1|ipv[46]:)", held)
+    assert not re.search(rb"(?<![\d.])(?:127\.0\.0\.1|ipv[46]:)", held)
+    assert b"::1" not in text
     assert b"grpc-python" not in held
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,9 +40,11 @@ from services.coordination.store.rows import (
     clocks_of,
     delivery_facts,
     incident_facts,
+    incident_named,
     notice_facts,
     write_clocks,
 )
+from services.kernel.statements import Prepared
 
 CHANNEL = "coordination_inbox"
 DeliveryKey = tuple[str, str]
@@ -70,8 +72,12 @@ class World:
 
 async def versions(conn: AsyncConnection, names: Collection[str]) -> dict[str, int]:
     """The versions applied of those of `names` that are known."""
-    query = select(t.incidents.c.name, t.incidents.c.version).where(t.incidents.c.name.in_(names))
-    return {row.name: row.version for row in await conn.execute(query)}
+    return {row.name: row.version for row in await conn.execute(*_versions(names=names))}
+
+
+@Prepared
+def _versions(names: Collection[str]) -> Select[str, int]:
+    return select(t.incidents.c.name, t.incidents.c.version).where(t.incidents.c.name.in_(names))
 
 
 async def apply(
@@ -132,11 +138,10 @@ async def settle(
 
 
 async def _load(conn: AsyncConnection, incident: str) -> World:
-    row = (await conn.execute(select(t.incidents).filter_by(name=incident))).one()
-    notices = (await conn.execute(select(t.notices).filter_by(incident=incident))).all()
+    row = (await conn.execute(*incident_named(name=incident))).one()
+    notices = (await conn.execute(*_notices(incident=incident))).all()
     names = [notice.name for notice in notices]
-    query = select(t.deliveries).where(t.deliveries.c.notice.in_(names))
-    places: Iterable[Row[Any]] = (await conn.execute(query)).all() if names else ()
+    places: Iterable[Row[Any]] = (await conn.execute(*_places(names=names))).all() if names else ()
     contents: dict[str | DeliveryKey, str] = {entry.name: entry.content for entry in (row, *notices)}
     contents |= {(place.notice, place.subject): place.content for place in places}
     return World(
@@ -148,10 +153,24 @@ async def _load(conn: AsyncConnection, incident: str) -> World:
     )
 
 
+@Prepared
+def _notices(incident: str) -> Select[Any]:
+    return select(t.notices).filter_by(incident=incident)
+
+
+@Prepared
+def _places(names: Collection[str]) -> Select[Any]:
+    return select(t.deliveries).where(t.deliveries.c.notice.in_(names))
+
+
 async def _titles(conn: AsyncConnection, world: World) -> dict[str, str]:
     names = {INDEPENDENT, world.incident.production, *(notice.sender for notice in world.notices.values())}
-    rows = await conn.execute(select(t.titles.c.name, t.titles.c.title).where(t.titles.c.name.in_(names)))
-    return {row.name: row.title for row in rows}
+    return {row.name: row.title for row in await conn.execute(*_titled(names=names))}
+
+
+@Prepared
+def _titled(names: Collection[str]) -> Select[str, str]:
+    return select(t.titles.c.name, t.titles.c.title).where(t.titles.c.name.in_(names))
 
 
 def _clocks(
@@ -231,7 +250,12 @@ async def _move(
         for seq, name in enumerate(names, last - len(names) + 1):
             place = {"seq": seq, "update_time": now, "content": moved[name, subject], "denied": False}
             await _write_delivery(conn, name, deliveries[name, subject], place)
-        await conn.execute(select(func.pg_notify(CHANNEL, subject)))
+        await conn.execute(*_ring(subject=subject))
+
+
+@Prepared
+def _ring(subject: str) -> Select[Any]:
+    return select(func.pg_notify(CHANNEL, subject))
 
 
 async def _write_delivery(

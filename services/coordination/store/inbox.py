@@ -14,23 +14,29 @@ from services.coordination.domain.views import Entry, Titles, stub_view
 from services.coordination.store import tables as t
 from services.coordination.store.rows import clocks_of, delivery_facts, notice_facts
 from services.kernel.authz import Grant
+from services.kernel.statements import Prepared
 
 INDEPENDENT = "independent"
+# What `execute` takes: a statement and its values.
+Asked = tuple[Select[Any], dict[str, Any]]
 
 
-def newest(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Select[Any]:
-    """The reader's places before `before`, newest change first: one short walk of one index.
+@Prepared
+def newest(
+    subject: str, before: int, limit: int, states: list[int], *, goes_on: bool, some: bool, alive: bool
+) -> Select[Any]:
+    """The reader's places, before `before` if it goes on, newest change first: one walk of one index.
 
-    Of places whose stub the reader sees in one of `states`; of all without. What is alive has an index of its
-    own: the few that ask for something are found however many tombstones lie between them.
+    Of some, places whose stub the reader sees in one of `states`; else of all. What is alive has an index of
+    its own: the few that ask for something are found however many tombstones lie between them.
     """
     query = select(t.deliveries).where(t.deliveries.c.subject == subject)
-    if states:
+    if some:
         query = query.join(t.notices, t.notices.c.name == t.deliveries.c.notice)
-        query = query.where(_shown().in_([state.value for state in sorted(states)]))
-    if states and SHOWING.issuperset(states):
+        query = query.where(_shown().in_(states))
+    if alive:
         query = query.where(t.deliveries.c.live)
-    if before is not None:
+    if goes_on:
         query = query.where(t.deliveries.c.seq < before)
     return query.order_by(t.deliveries.c.seq.desc()).limit(limit)
 
@@ -43,29 +49,65 @@ async def page(
     states: Collection[NoticeState] = (),
 ) -> list[Entry]:
     """At most `limit` entries, newest change first; of those seen in one of `states`, or of all without."""
-    return await _entries(conn, subject, newest(subject, before, limit, states))
+    return await _entries(conn, subject, places(subject, before, limit, states))
+
+
+def places(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Asked:
+    """What finds them."""
+    alive = bool(states) and SHOWING.issuperset(states)
+    wanted = sorted(state.value for state in states)
+    return newest(
+        subject=subject,
+        before=before or 0,
+        limit=limit,
+        states=wanted,
+        goes_on=before is not None,
+        some=bool(states),
+        alive=alive,
+    )
 
 
 async def next_change(conn: AsyncConnection, subject: str, after: int) -> Entry | None:
     """The oldest change after `after`, or None."""
-    query = select(t.deliveries).where(t.deliveries.c.subject == subject, t.deliveries.c.seq > after)
-    return next(iter(await _entries(conn, subject, query.order_by(t.deliveries.c.seq).limit(1))), None)
+    return next(iter(await _entries(conn, subject, _next(subject=subject, after=after))), None)
+
+
+@Prepared
+def _next(subject: str, after: int) -> Select[Any]:
+    place = t.deliveries.c
+    return (
+        select(t.deliveries).where(place.subject == subject, place.seq > after).order_by(place.seq).limit(1)
+    )
 
 
 async def entry(conn: AsyncConnection, subject: str, notice: str) -> Entry | None:
     """The reader's entry of one notice, or None."""
-    query = select(t.deliveries).filter_by(notice=notice, subject=subject)
-    return next(iter(await _entries(conn, subject, query)), None)
+    return next(iter(await _entries(conn, subject, _one(notice=notice, subject=subject))), None)
+
+
+@Prepared
+def _one(notice: str, subject: str) -> Select[Any]:
+    return select(t.deliveries).filter_by(notice=notice, subject=subject)
 
 
 async def last_seq(conn: AsyncConnection, subject: str) -> int:
     """The reader's newest change; 0 when there was none."""
-    return await conn.scalar(select(t.inboxes.c.seq).filter_by(subject=subject)) or 0
+    return await conn.scalar(*_last(subject=subject)) or 0
+
+
+@Prepared
+def _last(subject: str) -> Select[int]:
+    return select(t.inboxes.c.seq).filter_by(subject=subject)
 
 
 async def notice(conn: AsyncConnection, grant: Grant[Read, NoticeRef]) -> NoticeFacts:
     """The facts of a notice that the caller may read."""
-    return notice_facts((await conn.execute(select(t.notices).filter_by(name=grant.on.name))).one())
+    return notice_facts((await conn.execute(*_notice(name=grant.on.name))).one())
+
+
+@Prepared
+def _notice(name: str) -> Select[Any]:
+    return select(t.notices).filter_by(name=name)
 
 
 async def acknowledge(conn: AsyncConnection, grant: Grant[Read, NoticeRef]) -> None:
@@ -89,12 +131,12 @@ def _shown() -> ColumnElement[int]:
     return case((t.deliveries.c.live, alive), else_=stone)
 
 
-async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> list[Entry]:
-    places = (await conn.execute(query)).all()
+async def _entries(conn: AsyncConnection, subject: str, asked: Asked) -> list[Entry]:
+    places = (await conn.execute(*asked)).all()
     names = [place.notice for place in places]
     if not names:
         return []
-    notices = {row.name: row for row in await conn.execute(_around(names))}
+    notices = {row.name: row for row in await conn.execute(*_around(names=names))}
     clocks = await clocks_of(conn, names, ("", subject))
     entries = []
     for place in places:
@@ -106,7 +148,8 @@ async def _entries(conn: AsyncConnection, subject: str, query: Select[Any]) -> l
     return entries
 
 
-def _around(names: list[str]) -> Select[Any]:
+@Prepared
+def _around(names: Collection[str]) -> Select[Any]:
     sender, production, independent = (t.titles.alias() for _ in range(3))
     return (
         select(

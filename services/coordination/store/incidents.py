@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import case, select, tuple_, update
+from sqlalchemy import Select, case, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.coordination.domain.access import Follow, Handle, IncidentRef
@@ -23,9 +23,10 @@ from services.coordination.domain.views import (
     sent_view,
 )
 from services.coordination.store import tables as t
-from services.coordination.store.rows import clocks_of, incident_facts, notice_facts
+from services.coordination.store.rows import clocks_of, incident_facts, incident_named, notice_facts
 from services.kernel.authz import Grant
 from services.kernel.errors import NotPermitted
+from services.kernel.statements import Prepared
 
 # A place in a list that runs from the newest to the oldest.
 Place = tuple[datetime, str]
@@ -33,13 +34,22 @@ Place = tuple[datetime, str]
 
 async def stands(conn: AsyncConnection, subject: str, incident: str) -> bool:
     """Whether `subject` is a current handler of `incident`."""
-    query = select(t.handlers.c.incident).filter_by(incident=incident, subject=subject)
-    return await conn.scalar(query) is not None
+    return await conn.scalar(*_stands(incident=incident, subject=subject)) is not None
+
+
+@Prepared
+def _stands(incident: str, subject: str) -> Select[str]:
+    return select(t.handlers.c.incident).filter_by(incident=incident, subject=subject)
 
 
 async def is_reporter(conn: AsyncConnection, kid: str, incident: str) -> bool:
     """Whether `kid` is the key of whoever reported `incident`."""
-    return await conn.scalar(select(t.incidents.c.reporter_kid).filter_by(name=incident)) == kid
+    return bool(await conn.scalar(*_reporter(name=incident)) == kid)
+
+
+@Prepared
+def _reporter(name: str) -> Select[str]:
+    return select(t.incidents.c.reporter_kid).filter_by(name=name)
 
 
 async def handled(
@@ -50,33 +60,63 @@ async def handled(
     Whatever is wanted, it is one walk of the handler's own list: what one person handles is never so much
     that an index for each filter would be worth its writes.
     """
-    query = select(t.incidents).join(t.handlers, t.handlers.c.incident == t.incidents.c.name)
-    place = tuple_(t.handlers.c.create_time, t.handlers.c.incident)
-    query = query.where(t.handlers.c.subject == subject)
-    if after:
-        query = query.where(place < after)
-    if wanted.state:
-        shown = case((t.incidents.c.withdrawn, IncidentState.WITHDRAWN), else_=t.incidents.c.progress)
-        query = query.where(shown == wanted.state)
-    if wanted.production:
-        query = query.where(t.incidents.c.production == wanted.production)
-    newest = query.order_by(t.handlers.c.create_time.desc(), t.handlers.c.incident.desc())
-    rows = (await conn.execute(newest.limit(limit))).all()
+    time, name = after or (None, "")
+    some = _handled(
+        subject=subject,
+        production=wanted.production,
+        time=time,
+        name=name,
+        limit=limit,
+        state=wanted.state,
+        of_one=bool(wanted.production),
+        goes_on=after is not None,
+    )
+    rows = (await conn.execute(*some)).all()
     clocks = await clocks_of(conn, [row.name for row in rows])
     return [incident_view(incident_facts(row), clocks[row.name, ""], row.update_time) for row in rows]
+
+
+@Prepared
+def _handled(
+    subject: str,
+    production: str,
+    time: datetime | None,
+    name: str,
+    limit: int,
+    *,
+    state: IncidentState | None,
+    of_one: bool,
+    goes_on: bool,
+) -> Select[Any]:
+    place = t.handlers.c
+    query = select(t.incidents).join(t.handlers, place.incident == t.incidents.c.name)
+    query = query.where(place.subject == subject)
+    if goes_on:
+        query = query.where(tuple_(place.create_time, place.incident) < tuple_(time, name))
+    if state:
+        shown = case((t.incidents.c.withdrawn, IncidentState.WITHDRAWN), else_=t.incidents.c.progress)
+        query = query.where(shown == state)
+    if of_one:
+        query = query.where(t.incidents.c.production == production)
+    return query.order_by(place.create_time.desc(), place.incident.desc()).limit(limit)
 
 
 async def incident(
     conn: AsyncConnection, grant: Grant[Handle, IncidentRef]
 ) -> tuple[IncidentFacts, IncidentView]:
     """The incident of a handler. Raises NotPermitted when the caller handles it no more."""
-    query = select(t.incidents).join(t.handlers, t.handlers.c.incident == t.incidents.c.name)
-    mine = query.where(t.incidents.c.name == grant.on.name, t.handlers.c.subject == grant.actor.subject)
-    row = (await conn.execute(mine)).one_or_none()
+    mine = _mine(name=grant.on.name, subject=grant.actor.subject)
+    row = (await conn.execute(*mine)).one_or_none()
     if row is None:
         raise NotPermitted
     facts, clocks = incident_facts(row), await clocks_of(conn, [row.name])
     return facts, incident_view(facts, clocks[row.name, ""], row.update_time)
+
+
+@Prepared
+def _mine(name: str, subject: str) -> Select[Any]:
+    query = select(t.incidents).join(t.handlers, t.handlers.c.incident == t.incidents.c.name)
+    return query.where(t.incidents.c.name == name, t.handlers.c.subject == subject)
 
 
 async def record(
@@ -90,21 +130,27 @@ async def sent(
     conn: AsyncConnection, grant: Grant[Handle, IncidentRef], after: Place | None, limit: int
 ) -> list[SentView]:
     """Notices of an incident, newest first, after a place."""
-    query = select(t.notices).where(t.notices.c.incident == grant.on.name)
-    if after:
-        query = query.where(tuple_(t.notices.c.create_time, t.notices.c.name) < after)
-    newest = query.order_by(t.notices.c.create_time.desc(), t.notices.c.name.desc())
-    rows = (await conn.execute(newest.limit(limit))).all()
+    time, name = after or (None, "")
+    some = _sent(incident=grant.on.name, time=time, name=name, limit=limit, goes_on=after is not None)
+    rows = (await conn.execute(*some)).all()
     clocks = await clocks_of(conn, [row.name for row in rows])
     return [sent_view(notice_facts(row), clocks[row.name, ""], row.update_time) for row in rows]
+
+
+@Prepared
+def _sent(incident: str, time: datetime | None, name: str, limit: int, *, goes_on: bool) -> Select[Any]:
+    row = t.notices.c
+    query = select(t.notices).where(row.incident == incident)
+    if goes_on:
+        query = query.where(tuple_(row.create_time, row.name) < tuple_(time, name))
+    return query.order_by(row.create_time.desc(), row.name.desc()).limit(limit)
 
 
 async def status(conn: AsyncConnection, grant: Grant[Follow, IncidentRef], now: datetime) -> StatusView:
     """How the incident stands, for its reporter."""
     name = grant.on.name
-    facts = incident_facts((await conn.execute(select(t.incidents).filter_by(name=name))).one())
-    query = select(t.notices).filter_by(incident=name).order_by(t.notices.c.create_time, t.notices.c.name)
-    notices: Sequence[Any] = (await conn.execute(query)).all()
+    facts = incident_facts((await conn.execute(*incident_named(name=name))).one())
+    notices: Sequence[Any] = (await conn.execute(*_notices(incident=name))).all()
     clocks = await clocks_of(conn, [name, *(row.name for row in notices)])
     return StatusView(
         incident=name,
@@ -116,3 +162,9 @@ async def status(conn: AsyncConnection, grant: Grant[Follow, IncidentRef], now: 
             for row in notices
         ),
     )
+
+
+@Prepared
+def _notices(incident: str) -> Select[Any]:
+    row = t.notices.c
+    return select(t.notices).where(row.incident == incident).order_by(row.create_time, row.name)

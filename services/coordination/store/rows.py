@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,9 +21,16 @@ from services.coordination.domain.facts import (
     Purpose,
 )
 from services.coordination.store import tables as t
+from services.kernel.statements import Prepared
 
 # Owner and, for one reader's own clock, the reader.
 ClockOwner = tuple[str, str]
+
+
+@Prepared
+def incident_named(name: str) -> Select[Any]:
+    """One incident."""
+    return select(t.incidents).where(t.incidents.c.name == name)
 
 
 def incident_facts(row: Row[Any]) -> IncidentFacts:
@@ -66,13 +73,17 @@ async def clocks_of(
     conn: AsyncConnection, owners: Collection[str], subjects: Collection[str] | None = ("",)
 ) -> dict[ClockOwner, list[Clock]]:
     """The clocks of incidents and notices, with those of the given readers; of all readers for None."""
-    query = select(t.clocks).where(t.clocks.c.owner.in_(owners))
-    if subjects is not None:
-        query = query.where(t.clocks.c.subject.in_(subjects))
     found: dict[ClockOwner, list[Clock]] = defaultdict(list)
-    for row in await conn.execute(query):
+    theirs = _clocks(owners=owners, subjects=subjects or (), of_some=subjects is not None)
+    for row in await conn.execute(*theirs):
         found[row.owner, row.subject].append(Clock(ClockKind(row.kind), row.due_time, row.met_time))
     return found
+
+
+@Prepared
+def _clocks(owners: Collection[str], subjects: Collection[str], *, of_some: bool) -> Select[Any]:
+    query = select(t.clocks).where(t.clocks.c.owner.in_(owners))
+    return query.where(t.clocks.c.subject.in_(subjects)) if of_some else query
 
 
 async def write_clocks(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.coordination.store import tables as t
 from services.coordination.store.inbox import INDEPENDENT
+from services.kernel.statements import Prepared
 
 # Old enough for the next sweep: known by name only.
 NEVER = text("'-infinity'::timestamptz")
@@ -18,8 +19,12 @@ NEVER = text("'-infinity'::timestamptz")
 
 async def unknown(conn: AsyncConnection, names: Collection[str]) -> set[str]:
     """Those of `names` that nothing is stored of."""
-    known = await conn.scalars(select(t.titles.c.name).where(t.titles.c.name.in_(names)))
-    return set(names).difference(known)
+    return set(names).difference(await conn.scalars(*_known(names=names)))
+
+
+@Prepared
+def _known(names: Collection[str]) -> Select[str]:
+    return select(t.titles.c.name).where(t.titles.c.name.in_(names))
 
 
 async def expect(conn: AsyncConnection, names: Collection[str]) -> None:

@@ -21,8 +21,9 @@ from services.directory.domain import (
     Production,
 )
 from services.directory.store.keys import book
-from services.directory.store.rows import columns, every, rows
+from services.directory.store.rows import Query, columns, every, rows
 from services.directory.store.tables import appointments, members, organisations, participations, productions
+from services.kernel.statements import Prepared
 
 CONTACT_BOUND = 256
 CONTACT = (
@@ -77,7 +78,11 @@ async def contacts(conn: AsyncConnection, condition: ColumnElement[bool]) -> tup
 
     The independent point's come first: nobody crowds them out by appointing many.
     """
-    query = (
+    return await every(conn, Contact, _contacts(condition))
+
+
+def _contacts(condition: ColumnElement[bool]) -> Query:
+    return (
         select(*CONTACT)
         .join(members, members.c.name == appointments.c.member)
         .join(organisations, organisations.c.name == appointments.c.organisation)
@@ -86,39 +91,54 @@ async def contacts(conn: AsyncConnection, condition: ColumnElement[bool]) -> tup
         .order_by(participations.c.independent.desc(), appointments.c.name)
         .limit(CONTACT_BOUND)
     )
-    return await every(conn, Contact, query)
+
+
+@Prepared
+def _current_contacts(of: list[str]) -> Query:
+    return _contacts(and_(appointments.c.participation.in_(of), CURRENT))
 
 
 async def entry(conn: AsyncConnection, production: Production | None) -> Circle:
     """Returns who takes part in a production, or the standing entry: the independent point alone."""
     name = production.name if production else ""
-    which = and_(TAKES_PART, or_(participations.c.production == name, participations.c.independent))
-    return await circle(conn, which, (production,) if production else ())
+    taking = await every(conn, Participation, *_entry(production=name))
+    return await _circle(conn, (production,) if production else (), taking)
 
 
-async def circle(
-    conn: AsyncConnection, which: ColumnElement[bool], known: tuple[Production, ...] | None = None
-) -> Circle:
+@Prepared
+def _entry(production: str) -> Query:
+    here = or_(participations.c.production == production, participations.c.independent)
+    return _participations(and_(TAKES_PART, here))
+
+
+async def circle(conn: AsyncConnection, which: ColumnElement[bool]) -> Circle:
     """Returns at most 64 participations that satisfy the condition, with their contacts that count now.
 
     Args:
         conn: The transaction.
         which: Over participations and their organisations.
-        known: The productions when read already; otherwise those of the participations.
     """
-    taking = await every(
-        conn,
-        Participation,
+    taking = await every(conn, Participation, _participations(which))
+    return await _circle(conn, await _productions(conn, taking), taking)
+
+
+def _participations(which: ColumnElement[bool]) -> Query:
+    return (
         select(*columns(Participation))
         .join(organisations, organisations.c.name == participations.c.organisation)
         .where(which)
         .order_by(participations.c.name)
-        .limit(MAX_PARTICIPATIONS + 1),
+        .limit(MAX_PARTICIPATIONS + 1)
     )
+
+
+async def _circle(
+    conn: AsyncConnection, of: tuple[Production, ...], taking: tuple[Participation, ...]
+) -> Circle:
     names = [participation.name for participation in taking]
-    chosen = await contacts(conn, and_(appointments.c.participation.in_(names), CURRENT))
+    chosen = await every(conn, Contact, *_current_contacts(of=names))
     return Circle(
-        productions=await _productions(conn, taking) if known is None else known,
+        productions=of,
         participations=taking,
         organisations=await _organisations(conn, taking),
         contacts=chosen,
@@ -143,9 +163,12 @@ async def titles(conn: AsyncConnection, of: Iterable[Participation]) -> dict[str
 
 async def _organisations(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Organisation, ...]:
     names = {participation.organisation for participation in of}
-    return await every(
-        conn, Organisation, select(*columns(Organisation)).where(organisations.c.name.in_(names))
-    )
+    return await every(conn, Organisation, *_named(names=names))
+
+
+@Prepared
+def _named(names: set[str]) -> Query:
+    return select(*columns(Organisation)).where(organisations.c.name.in_(names))
 
 
 async def count_participations(conn: AsyncConnection, production: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Table, Text, and_, any_, cast, func, or_, select, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Table, Text, and_, any_, cast, func, or_, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from services.directory.store.tables import (
 )
 from services.kernel.db import Database
 from services.kernel.narrowings import note
+from services.kernel.statements import Prepared
 
 # A membership with its public key, once one was sent.
 Enrolled = tuple[Member, Key | None]
@@ -31,14 +32,18 @@ BOOK_BOUND = 512
 
 async def standings(conn: AsyncConnection, kids: Iterable[str]) -> list[Standing]:
     """Returns what is known of keys; unknown ones are left out."""
-    query = (
+    return [_standing(iter(row)) for row in await rows(conn, *_standings(kids=list(kids)))]
+
+
+@Prepared
+def _standings(kids: list[str]) -> Query:
+    return (
         select(*columns(Key), *columns(Member), *columns(Organisation))
         .join(members, members.c.name == keys.c.member)
         .join(organisations, organisations.c.name == members.c.organisation)
         # One text whatever their number: the driver parses and the server plans it once.
-        .where(keys.c.kid == any_(cast(list(kids), ARRAY(Text))))
+        .where(keys.c.kid == any_(cast(kids, ARRAY(Text))))
     )
-    return [_standing(iter(row)) for row in await rows(conn, query)]
 
 
 def _standing(values: Any) -> Standing:
@@ -53,9 +58,14 @@ async def keys_of(conn: AsyncConnection, members_: Iterable[str]) -> tuple[Key, 
 
 async def with_keys(conn: AsyncConnection, found: Sequence[Member]) -> tuple[Enrolled, ...]:
     """Returns memberships with their public keys."""
-    query = select(*columns(Key)).where(keys.c.kid.in_([member.kid for member in found]))
-    by_kid = {key.kid: key for key in await every(conn, Key, query)}
+    theirs = _keys(kids=[member.kid for member in found])
+    by_kid = {key.kid: key for key in await every(conn, Key, *theirs)}
     return tuple((member, by_kid.get(member.kid)) for member in found)
+
+
+@Prepared
+def _keys(kids: list[str]) -> Query:
+    return select(*columns(Key)).where(keys.c.kid.in_(kids))
 
 
 async def enrolled(database: Database, name: str) -> Enrolled:
@@ -124,39 +134,52 @@ async def book(
         pending: Announced keys whose rotation belongs in the book before it is complete.
     """
     holders = await _members_of(conn, kids)
-    chosen = appointments.c.member.in_(holders) if vouched is None else appointments.c.name.in_(list(vouched))
-    roles = await rows(
-        conn,
-        select(appointments.c.signer_kid, appointments.c.statement, appointments.c.signature)
-        .where(chosen)
-        .order_by(appointments.c.name)
-        .limit(BOOK_BOUND),
+    asked = _roles(holders=holders, names=list(vouched or ()), named=vouched is not None)
+    roles = await rows(conn, *asked)
+    signers = await rows(conn, *_signers(holders=holders))
+    admins = await _members_of(conn, {row.signer_kid for row in (*roles, *signers)})
+    # An admin is endorsed by the root itself, which the union below adds: the chain has no further step.
+    named = await every(conn, Key, *_keys_with_root(of=holders | admins))
+    all_kids = [key.kid for key in named]
+    endorsed = await rows(conn, *_endorsements(kids=all_kids))
+    rotated = await rows(conn, *_rotations(kids=all_kids, pending=list(pending)))
+    return Book(
+        keys=named, endorsements=_signed(endorsed), rotations=_signed(rotated), appointments=_signed(roles)
     )
-    signers = await rows(
-        conn,
+
+
+def _signed(found: Sequence[Row[Any]]) -> tuple[Signed, ...]:
+    return tuple(Signed(row.statement, row.signature) for row in found)
+
+
+@Prepared
+def _roles(holders: set[str], names: list[str], *, named: bool) -> Query:
+    row = appointments.c
+    chosen = row.name.in_(names) if named else row.member.in_(holders)
+    query = select(row.signer_kid, row.statement, row.signature).where(chosen)
+    return query.order_by(row.name).limit(BOOK_BOUND)
+
+
+@Prepared
+def _signers(holders: set[str]) -> Query:
+    return (
         select(endorsements.c.signer_kid)
         .join(keys, keys.c.kid == endorsements.c.kid)
         .where(keys.c.member.in_(holders))
-        .distinct(),
-    )
-    admins = await _members_of(conn, {row.signer_kid for row in (*roles, *signers)})
-    # An admin is endorsed by the root itself, which the union below adds: the chain has no further step.
-    named = await every(conn, Key, _keys_with_root(holders | admins))
-    all_kids = [key.kid for key in named]
-    completed = or_(rotations.c.completed, rotations.c.new_kid.in_(list(pending)))
-    return Book(
-        keys=named,
-        endorsements=await _signed(conn, endorsements, endorsements.c.kid.in_(all_kids)),
-        rotations=await _signed(conn, rotations, and_(rotations.c.old_kid.in_(all_kids), completed)),
-        appointments=tuple(Signed(row.statement, row.signature) for row in roles),
+        .distinct()
     )
 
 
 async def _members_of(conn: AsyncConnection, kids: Iterable[str]) -> set[str]:
-    query = select(keys.c.member).where(keys.c.kid.in_(list(kids))).distinct()
-    return {row.member for row in await rows(conn, query)}
+    return {row.member for row in await rows(conn, *_members(kids=list(kids)))}
 
 
+@Prepared
+def _members(kids: list[str]) -> Query:
+    return select(keys.c.member).where(keys.c.kid.in_(kids)).distinct()
+
+
+@Prepared
 def _keys_with_root(of: set[str]) -> Query:
     roots = (
         select(endorsements.c.signer_kid)
@@ -167,7 +190,18 @@ def _keys_with_root(of: set[str]) -> Query:
     return select(*columns(Key)).where(condition).order_by(keys.c.kid).limit(BOOK_BOUND)
 
 
-async def _signed(conn: AsyncConnection, table: Table, condition: ColumnElement[bool]) -> tuple[Signed, ...]:
+@Prepared
+def _endorsements(kids: list[str]) -> Query:
+    return _in_order(endorsements, endorsements.c.kid.in_(kids))
+
+
+@Prepared
+def _rotations(kids: list[str], pending: list[str]) -> Query:
+    row = rotations.c
+    return _in_order(rotations, and_(row.old_kid.in_(kids), or_(row.completed, row.new_kid.in_(pending))))
+
+
+def _in_order(table: Table, condition: ColumnElement[bool]) -> Query:
     # Without an order the same book could be told in another one after something else was written.
-    query = select(table.c.statement, table.c.signature).where(condition).order_by(table.c.signature)
-    return tuple(Signed(row.statement, row.signature) for row in await rows(conn, query.limit(BOOK_BOUND)))
+    query = select(table.c.statement, table.c.signature).where(condition)
+    return query.order_by(table.c.signature).limit(BOOK_BOUND)

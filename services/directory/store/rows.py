@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from services.directory import domain
 from services.directory.store import tables
 from services.kernel.errors import NotPermitted, StaleEtag
 from services.kernel.narrowings import note
+from services.kernel.statements import Prepared
 
 # A query over whatever columns.
 Query = Select[*tuple[Any, ...]]
@@ -41,23 +42,32 @@ def entity(cls: type[E], values: Iterator[Any]) -> E:
     return cls(**{field.name: next(values) for field in fields(cls)})  # type: ignore[arg-type]  # E is a dataclass
 
 
-async def rows(conn: AsyncConnection, query: Query) -> Sequence[Row[Any]]:
+async def rows(
+    conn: AsyncConnection, query: Query, values: Mapping[str, Any] | None = None
+) -> Sequence[Row[Any]]:
     """Runs a query to its end."""
-    found: Sequence[Row[Any]] = (await conn.execute(query)).all()
+    found: Sequence[Row[Any]] = (await conn.execute(query, values)).all()
     return found
 
 
-async def every(conn: AsyncConnection, cls: type[E], query: Query) -> tuple[E, ...]:
+async def every(
+    conn: AsyncConnection, cls: type[E], query: Query, values: Mapping[str, Any] | None = None
+) -> tuple[E, ...]:
     """Returns the entities of a query over `columns(cls)`."""
-    return tuple(entity(cls, iter(row)) for row in await rows(conn, query))
+    return tuple(entity(cls, iter(row)) for row in await rows(conn, query, values))
 
 
 async def get(conn: AsyncConnection, cls: type[R], name: str) -> R:
     """Returns the entity of that name. Raises NotPermitted when there is none."""
-    found = await every(conn, cls, select(*columns(cls)).where(TABLES[cls].c.name == name))
+    found = await every(conn, cls, *_named(name=name, cls=cls))
     if not found:
         raise NotPermitted
     return found[0]
+
+
+@Prepared
+def _named(name: str, *, cls: type) -> Query:
+    return select(*columns(cls)).where(TABLES[cls].c.name == name)
 
 
 async def page(

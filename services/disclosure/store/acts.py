@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, tuple_
+from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,7 +14,9 @@ from meldbrug.crypto.statements import StatementKind
 from services.disclosure.domain import require_sequence
 from services.disclosure.store import tables as t
 from services.kernel.authz import Grant
+from services.kernel.statements import Prepared
 
+RECORD = insert(t.acts).values(create_time=func.kernel.app_now())
 # What the reporter said about a notice, as the history of consents shows it.
 ABOUT_CONSENT = (StatementKind.CONSENT.value, StatementKind.REFUSAL.value, StatementKind.WITHDRAWAL.value)
 
@@ -28,16 +30,8 @@ async def record(
     notice: str | None = None,
 ) -> None:
     """Keeps a statement as received, for ever."""
-    await conn.execute(
-        insert(t.acts).values(
-            incident=incident,
-            kind=kind.value,
-            notice=notice,
-            statement=signed.statement,
-            signature=signed.signature,
-            create_time=func.kernel.app_now(),
-        )
-    )
+    act = {"incident": incident, "kind": kind.value, "notice": notice}
+    await conn.execute(RECORD, {**act, "statement": signed.statement, "signature": signed.signature})
 
 
 async def advance(conn: AsyncConnection, incident: str, kid: str, sequence: int) -> None:
@@ -46,30 +40,37 @@ async def advance(conn: AsyncConnection, incident: str, kid: str, sequence: int)
     Raises:
         InvalidArgument: it is not above the last; the transaction must then roll back.
     """
+    before = (await conn.execute(*_counted(of=incident, signer=kid, to=sequence))).one()
+    require_sequence(sequence, before.last or 0, before.now)
+
+
+@Prepared
+def _counted(of: str, signer: str, to: int) -> Select[Any]:
+    """One statement for both: what it reads is what was there before it wrote."""
     row = t.sequences.c
-    last = select(row.last).where(row.incident == incident, row.signer_kid == kid).scalar_subquery()
+    last = select(row.last).where(row.incident == of, row.signer_kid == signer).scalar_subquery()
     counted = (
         insert(t.sequences)
-        .values(incident=incident, signer_kid=kid, last=sequence)
-        .on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": sequence})
+        .values(incident=of, signer_kid=signer, last=to)
+        .on_conflict_do_update(index_elements=[row.incident, row.signer_kid], set_={"last": to})
     )
-    # One statement for both: what it reads is what was there before it wrote.
-    known = await conn.execute(
-        select(last.label("last"), func.kernel.app_now().label("now")).add_cte(counted.cte("counted"))
-    )
-    before = known.one()
-    require_sequence(sequence, before.last or 0, before.now)
+    return select(last.label("last"), func.kernel.app_now().label("now")).add_cte(counted.cte("counted"))
 
 
 async def statements(conn: AsyncConnection, incident: str, kind: StatementKind) -> list[common_pb2.Signed]:
     """The statements of one kind, oldest first."""
+    found = await conn.execute(*_statements(incident=incident, kind=kind.value))
+    return [common_pb2.Signed(statement=act.statement, signature=act.signature) for act in found]
+
+
+@Prepared
+def _statements(incident: str, kind: str) -> Select[bytes, bytes]:
     row = t.acts.c
-    found = await conn.execute(
+    return (
         select(row.statement, row.signature)
-        .where(row.incident == incident, row.kind == kind.value)
+        .where(row.incident == incident, row.kind == kind)
         .order_by(row.id)
     )
-    return [common_pb2.Signed(statement=act.statement, signature=act.signature) for act in found]
 
 
 async def consent_events(

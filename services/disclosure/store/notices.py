@@ -18,6 +18,7 @@ from services.disclosure.store.access import IncidentRef, Own
 from services.disclosure.store.seats import excluded
 from services.kernel.authz import Grant
 from services.kernel.errors import NotPermitted
+from services.kernel.statements import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +136,16 @@ def _with_consent() -> Select[Any]:
 
 async def of_incident(conn: AsyncConnection, notice: str, incident: str) -> Row[Any]:
     """A notice of this incident, with the time and its newest consent. Raises NotPermitted."""
-    row = t.notices.c
-    query = _with_consent().where(row.name == notice, row.incident == incident)
-    found: Row[Any] | None = (await conn.execute(query)).one_or_none()
+    found: Row[Any] | None = (await conn.execute(*_one(notice=notice, incident=incident))).one_or_none()
     if found is None:
         raise NotPermitted
     return found
+
+
+@Prepared
+def _one(notice: str, incident: str) -> Select[Any]:
+    row = t.notices.c
+    return _with_consent().where(row.name == notice, row.incident == incident)
 
 
 async def page(
@@ -150,11 +155,18 @@ async def page(
     limit: int,
 ) -> list[Row[Any]]:
     """The incident's notices with their newest consents, newest first, below a cursor."""
+    time, name = before or (None, "")
+    some = _page(incident=grant.on.name, time=time, name=name, limit=limit, goes_on=before is not None)
+    return list(await conn.execute(*some))
+
+
+@Prepared
+def _page(incident: str, time: datetime | None, name: str, limit: int, *, goes_on: bool) -> Select[Any]:
     row = t.notices.c
-    query = _with_consent().where(row.incident == grant.on.name)
-    if before:
-        query = query.where(tuple_(row.create_time, row.name) < before)
-    return list(await conn.execute(query.order_by(row.create_time.desc(), row.name.desc()).limit(limit)))
+    query = _with_consent().where(row.incident == incident)
+    if goes_on:
+        query = query.where(tuple_(row.create_time, row.name) < tuple_(time, name))
+    return query.order_by(row.create_time.desc(), row.name.desc()).limit(limit)
 
 
 async def details(conn: AsyncConnection, names: Sequence[str]) -> dict[str, Details]:
@@ -171,18 +183,26 @@ async def details(conn: AsyncConnection, names: Sequence[str]) -> dict[str, Deta
 
 
 async def _readers(conn: AsyncConnection, names: Sequence[str]) -> list[Row[Any]]:
+    return list(await conn.execute(*_asked_readers(names=names)))
+
+
+@Prepared
+def _asked_readers(names: Sequence[str]) -> Select[Any]:
     reader, notice = t.notice_readers.c, t.notices.c
     # An affiliation may have become known after the notice was proposed.
     left_out = or_(reader.excluded, _is_left_out_of(notice.incident)).label("left_out")
     query = select(t.notice_readers, left_out).join(t.notices, notice.name == reader.notice)
-    return list(await conn.execute(query.where(reader.notice.in_(names)).order_by(reader.position)))
+    return query.where(reader.notice.in_(names)).order_by(reader.position)
 
 
 async def _sections(conn: AsyncConnection, names: Sequence[str]) -> list[Row[Any]]:
+    return list(await conn.execute(*_asked_sections(names=names)))
+
+
+@Prepared
+def _asked_sections(names: Sequence[str]) -> Select[Any]:
     row = t.notice_sections.c
-    return list(
-        await conn.execute(select(t.notice_sections).where(row.notice.in_(names)).order_by(row.position))
-    )
+    return select(t.notice_sections).where(row.notice.in_(names)).order_by(row.position)
 
 
 def _ref(row: Row[Any]) -> SectionRef:

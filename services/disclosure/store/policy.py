@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, true, union
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, false, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import ConsentState
 from services.disclosure.store import tables as t
 from services.disclosure.store.seats import live_seat
+from services.kernel.statements import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +42,29 @@ class Facts:
 
 async def facts(conn: AsyncConnection, incident: str, notice: str = "") -> Facts:
     """Reads it as committed now, of all notices or of one; an incident that is not there wants nothing."""
-    row = t.notices.c
-    of_these = and_(row.incident == incident, row.name == notice if notice else true())
-    names = select(func.array_agg(row.name)).where(of_these)
-    conflicted = select(func.array_agg(_conflicted(incident).subquery().c.target))
-    handlers = _handlers(incident).subquery()
-    found = await conn.execute(
-        select(
-            handlers,
-            names.scalar_subquery().label("names"),
-            conflicted.scalar_subquery().label("conflicted"),
-        )
-    )
-    noted = found.one()
+    noted = (await conn.execute(*_noted(incident=incident, notice=notice, one=bool(notice)))).one()
     return Facts(
         incident,
         handlers=frozenset(zip(noted.subjects or (), noted.participations or (), strict=True)),
         conflicted=frozenset(noted.conflicted or ()),
         notices=frozenset(noted.names or ()),
-        armed=await _armed(conn, of_these),
+        armed=await _armed(conn, incident, notice),
+    )
+
+
+def _of_these(incident: str, notice: str, *, one: bool) -> ColumnElement[bool]:
+    row = t.notices.c
+    return and_(row.incident == incident, row.name == notice) if one else row.incident == incident
+
+
+@Prepared
+def _noted(incident: str, notice: str, *, one: bool) -> Select[Any]:
+    names = select(func.array_agg(t.notices.c.name)).where(_of_these(incident, notice, one=one))
+    conflicted = select(func.array_agg(_conflicted(incident).subquery().c.target))
+    return select(
+        _handlers(incident).subquery(),
+        names.scalar_subquery().label("names"),
+        conflicted.scalar_subquery().label("conflicted"),
     )
 
 
@@ -90,24 +95,11 @@ def _conflicted(incident: str) -> CompoundSelect[Any]:
     return union(people, theirs)
 
 
-async def _armed(conn: AsyncConnection, of_these: ColumnElement[bool]) -> dict[str, Arming]:
-    notice, consent = t.notices.c, t.consents.c
-    readers = await _readers(conn, of_these)
+async def _armed(conn: AsyncConnection, incident: str, notice: str) -> dict[str, Arming]:
+    readers = await _readers(conn, incident, notice)
     if not readers:
         return {}
-    statement = (
-        select(
-            notice.name,
-            notice.recipient,
-            notice.decision_stands,
-            consent.purposes,
-            consent.valid_from,
-            consent.valid_until,
-        )
-        .join(t.consents, and_(consent.name == notice.consent, consent.state == ConsentState.GIVEN))
-        .join(t.incidents, t.incidents.c.name == notice.incident)
-        .where(of_these, notice.close_time.is_(None), t.incidents.c.withdrawn == false())
-    )
+    given = await conn.execute(*_given(incident=incident, notice=notice, one=bool(notice)))
     return {
         row.name: Arming(
             row.recipient,
@@ -117,36 +109,61 @@ async def _armed(conn: AsyncConnection, of_these: ColumnElement[bool]) -> dict[s
             row.valid_until,
             readers[row.name],
         )
-        for row in await conn.execute(statement)
+        for row in given
         if row.name in readers
     }
 
 
-async def _readers(
-    conn: AsyncConnection, of_these: ColumnElement[bool]
-) -> dict[str, dict[str, frozenset[int]]]:
-    """By notice and person, the kinds of all live seats of that person under the newest consent."""
-    seat, pair = t.seats.c, t.consent_sections.c
-    statement = (
-        select(seat.notice, seat.subject, func.array_agg(pair.kind.distinct()).label("kinds"))
-        .join(t.notices, and_(t.notices.c.name == seat.notice, t.notices.c.consent == seat.grant_name))
-        .join(t.consent_sections, and_(pair.consent == seat.grant_name, pair.reader_kid == seat.kid))
-        .where(of_these, live_seat())
-        .group_by(seat.notice, seat.subject)
+@Prepared
+def _given(incident: str, notice: str, *, one: bool) -> Select[Any]:
+    row, consent = t.notices.c, t.consents.c
+    return (
+        select(
+            row.name,
+            row.recipient,
+            row.decision_stands,
+            consent.purposes,
+            consent.valid_from,
+            consent.valid_until,
+        )
+        .join(t.consents, and_(consent.name == row.consent, consent.state == ConsentState.GIVEN))
+        .join(t.incidents, t.incidents.c.name == row.incident)
+        .where(
+            _of_these(incident, notice, one=one), row.close_time.is_(None), t.incidents.c.withdrawn == false()
+        )
     )
+
+
+async def _readers(conn: AsyncConnection, incident: str, notice: str) -> dict[str, dict[str, frozenset[int]]]:
+    """By notice and person, the kinds of all live seats of that person under the newest consent."""
     found: dict[str, dict[str, frozenset[int]]] = defaultdict(dict)
-    for row in await conn.execute(statement):
+    for row in await conn.execute(*_seated(incident=incident, notice=notice, one=bool(notice))):
         found[row.notice][row.subject] = frozenset(row.kinds)
     return dict(found)
 
 
+@Prepared
+def _seated(incident: str, notice: str, *, one: bool) -> Select[Any]:
+    seat, pair = t.seats.c, t.consent_sections.c
+    return (
+        select(seat.notice, seat.subject, func.array_agg(pair.kind.distinct()).label("kinds"))
+        .join(t.notices, and_(t.notices.c.name == seat.notice, t.notices.c.consent == seat.grant_name))
+        .join(t.consent_sections, and_(pair.consent == seat.grant_name, pair.reader_kid == seat.kid))
+        .where(_of_these(incident, notice, one=one), live_seat())
+        .group_by(seat.notice, seat.subject)
+    )
+
+
 async def stay_open(conn: AsyncConnection, limit_ms: int) -> None:
     """Lets this transaction wait for the engine longer than commands may; they need no lock of it."""
-    await conn.execute(
-        select(
-            func.set_config("transaction_timeout", "0", True),
-            func.set_config("idle_in_transaction_session_timeout", str(limit_ms), True),
-        )
+    await conn.execute(*_patience(limit=str(limit_ms)))
+
+
+@Prepared
+def _patience(limit: str) -> Select[Any]:
+    return select(
+        func.set_config("transaction_timeout", "0", True),
+        func.set_config("idle_in_transaction_session_timeout", limit, True),
     )
 
 

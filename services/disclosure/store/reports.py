@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy import Row, Select, exists, func, literal, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,6 +19,7 @@ from services.disclosure.store.access import Handle, IncidentRef, Own
 from services.disclosure.store.seats import ended, excluded, live_seat
 from services.kernel.authz import Actor, Grant, granted_by_record
 from services.kernel.errors import NotPermitted
+from services.kernel.statements import Prepared
 
 OwnIncident = Grant[Own, IncidentRef]
 Inside = Grant[Own, IncidentRef] | Grant[Handle, IncidentRef]
@@ -26,32 +27,49 @@ Inside = Grant[Own, IncidentRef] | Grant[Handle, IncidentRef]
 
 async def owned(conn: AsyncConnection, actor: Actor, incident: str) -> tuple[Row[Any], OwnIncident]:
     """The incident of the caller's key, by name or by the key alone. Raises NotPermitted."""
-    row = t.incidents.c
-    query = select(t.incidents).where(row.reporter_kid == actor.kid)
-    found = (await conn.execute(query.where(row.name == incident) if incident else query)).one_or_none()
+    mine = _owned(kid=actor.kid, incident=incident, named=bool(incident))
+    found: Row[Any] | None = (await conn.execute(*mine)).one_or_none()
     if found is None or not actor.kid:
         raise NotPermitted
     return found, granted_by_record(actor, Own, IncidentRef(found.name))
 
 
+@Prepared
+def _owned(kid: str, incident: str, *, named: bool) -> Select[Any]:
+    row = t.incidents.c
+    query = select(t.incidents).where(row.reporter_kid == kid)
+    return query.where(row.name == incident) if named else query
+
+
 async def handled(conn: AsyncConnection, actor: Actor, incident: str) -> Row[Any]:
     """The incident with the caller's live seat of its intake, unless withdrawn. Raises NotPermitted."""
-    row, seat = t.incidents.c, t.seats.c
-    query = (
-        select(t.incidents, seat.participation, seat.appointment)
-        .join(t.seats, seat.incident == row.name)
-        .where(row.name == incident, ~row.withdrawn)
-        .where(seat.grant_name == incident, seat.kid == actor.kid, seat.subject == actor.subject, live_seat())
-    )
-    found = (await conn.execute(query)).one_or_none()
+    mine = _handled(incident=incident, kid=actor.kid, subject=actor.subject)
+    found: Row[Any] | None = (await conn.execute(*mine)).one_or_none()
     if found is None:
         raise NotPermitted
     return found
 
 
+@Prepared
+def _handled(incident: str, kid: str, subject: str) -> Select[Any]:
+    row, seat = t.incidents.c, t.seats.c
+    return (
+        select(t.incidents, seat.participation, seat.appointment)
+        .join(t.seats, seat.incident == row.name)
+        .where(row.name == incident, ~row.withdrawn)
+        .where(seat.grant_name == incident, seat.kid == kid, seat.subject == subject, live_seat())
+    )
+
+
 async def incident(conn: AsyncConnection, name: str) -> Row[Any]:
     """The incident of this name, for whoever was let to it before in the same transaction."""
-    return (await conn.execute(select(t.incidents).where(t.incidents.c.name == name))).one()
+    found: Row[Any] = (await conn.execute(*_incident(name=name))).one()
+    return found
+
+
+@Prepared
+def _incident(name: str) -> Select[Any]:
+    return select(t.incidents).where(t.incidents.c.name == name)
 
 
 async def add_incident(
@@ -92,9 +110,13 @@ async def replace_intake(conn: AsyncConnection, name: str, intake: common_pb2.Si
 
 async def live_handlers(conn: AsyncConnection, name: str) -> list[Row[Any]]:
     """The live seats of the intake, by key."""
+    return list(await conn.execute(*_live_handlers(name=name)))
+
+
+@Prepared
+def _live_handlers(name: str) -> Select[Any]:
     seat = t.seats.c
-    found = await conn.execute(select(t.seats).where(seat.grant_name == name, live_seat()).order_by(seat.kid))
-    return list(found)
+    return select(t.seats).where(seat.grant_name == name, live_seat()).order_by(seat.kid)
 
 
 async def intake_kids(conn: AsyncConnection, grant: Inside) -> list[str]:
@@ -185,9 +207,14 @@ async def add_wraps(conn: AsyncConnection, incident: str, grant_name: str, wraps
 
 async def newest(conn: AsyncConnection, section: str) -> Row[Any] | None:
     """The newest version of a section, without its content; None when there is none."""
+    found: Row[Any] | None = (await conn.execute(*_newest(section=section))).one_or_none()
+    return found
+
+
+@Prepared
+def _newest(section: str) -> Select[Any]:
     row = t.sections.c
-    query = select(*_header()).where(row.name == section)
-    return (await conn.execute(query.order_by(row.version.desc()).limit(1))).one_or_none()
+    return select(*_header()).where(row.name == section).order_by(row.version.desc()).limit(1)
 
 
 async def refs(conn: AsyncConnection, incident: str, sections: Iterable[str]) -> list[SectionRef]:
@@ -218,25 +245,41 @@ async def readable_sections(
     conn: AsyncConnection, grant: Inside, after: tuple[datetime, str] | None, limit: int
 ) -> list[Row[Any]]:
     """The newest version of each section that the caller holds a wrap of under the intake; oldest first."""
+    time, section = after or (None, "")
+    mine = _readable(
+        incident=grant.on.name,
+        kid=grant.actor.kid,
+        limit=limit,
+        time=time,
+        section=section,
+        goes_on=after is not None,
+    )
+    return list(await conn.execute(*mine))
+
+
+@Prepared
+def _readable(
+    incident: str, kid: str, limit: int, time: datetime | None, section: str, *, goes_on: bool
+) -> Select[Any]:
     row, wrap = t.sections.c, t.wraps.c
     mine = (
         (wrap.section == row.name)
         & (wrap.version == row.version)
-        & (wrap.reader_kid == grant.actor.kid)
-        & (wrap.grant_name == grant.on.name)
+        & (wrap.reader_kid == kid)
+        & (wrap.grant_name == incident)
     )
     newest_mine = (
         select(*_header())
         .ext(distinct_on(row.name))
-        .where(row.incident == grant.on.name, exists().where(mine))
+        .where(row.incident == incident, exists().where(mine))
         .order_by(row.name, row.version.desc())
         .subquery("newest_mine")
     )
     one = newest_mine.c
     query = select(newest_mine)
-    if after:
-        query = query.where(tuple_(one.create_time, one.name) > after)
-    return list(await conn.execute(query.order_by(one.create_time, one.name).limit(limit)))
+    if goes_on:
+        query = query.where(tuple_(one.create_time, one.name) > tuple_(time, section))
+    return query.order_by(one.create_time, one.name).limit(limit)
 
 
 def _header() -> list[Any]:

@@ -8,23 +8,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Row, and_, false, func, select
+from sqlalchemy import Row, Select, and_, false, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from meldbrug.disclosure.v1 import disclosure_pb2 as pb
 from services.disclosure.store import tables as t
 from services.disclosure.store.seats import live_seat
+from services.kernel.statements import Prepared
 
 
 async def snapshot(conn: AsyncConnection, incident: str) -> pb.IncidentSnapshot | None:
     """Reads it in one transaction; None where there is no such incident."""
-    row = t.incidents.c
-    found = await conn.execute(
-        select(row.name, row.version, row.production, row.withdrawn, row.reporter_kid, row.create_time).where(
-            row.name == incident
-        )
-    )
-    one = found.one_or_none()
+    one = (await conn.execute(*_incident(incident=incident))).one_or_none()
     if one is None:
         return None
     return pb.IncidentSnapshot(
@@ -39,31 +34,47 @@ async def snapshot(conn: AsyncConnection, incident: str) -> pb.IncidentSnapshot 
     )
 
 
+@Prepared
+def _incident(incident: str) -> Select[Any]:
+    row = t.incidents.c
+    told = (row.name, row.version, row.production, row.withdrawn, row.reporter_kid, row.create_time)
+    return select(*told).where(row.name == incident)
+
+
 async def _handlers(conn: AsyncConnection, incident: str) -> list[pb.IncidentSnapshot.Handler]:
+    return [
+        pb.IncidentSnapshot.Handler(subject=row.subject, participation=row.participation)
+        for row in await conn.execute(*_seats_of_intake(incident=incident))
+    ]
+
+
+@Prepared
+def _seats_of_intake(incident: str) -> Select[Any]:
     seat = t.seats.c
-    statement = (
+    return (
         select(seat.subject, seat.participation)
         .join(t.incidents, t.incidents.c.name == seat.incident)
         .where(seat.grant_name == incident, live_seat(), t.incidents.c.withdrawn == false())
         .distinct()
         .order_by(seat.subject, seat.participation)
     )
-    return [
-        pb.IncidentSnapshot.Handler(subject=row.subject, participation=row.participation)
-        for row in await conn.execute(statement)
-    ]
 
 
 async def _notices(conn: AsyncConnection, incident: str) -> list[pb.IncidentSnapshot.Notice]:
     readers = await _readers(conn, incident)
+    rows = await conn.execute(*_with_purposes(incident=incident))
+    return [_notice(row, readers[row.name]) for row in rows]
+
+
+@Prepared
+def _with_purposes(incident: str) -> Select[Any]:
     notice = t.notices.c
-    statement = (
+    return (
         select(t.notices, func.coalesce(t.consents.c.purposes, notice.purposes).label("shown_purposes"))
         .outerjoin(t.consents, t.consents.c.name == notice.consent)
         .where(notice.incident == incident)
         .order_by(notice.create_time, notice.name)
     )
-    return [_notice(row, readers[row.name]) for row in await conn.execute(statement)]
 
 
 def _notice(
@@ -90,9 +101,18 @@ async def _readers(
     conn: AsyncConnection, incident: str
 ) -> defaultdict[str, list[pb.IncidentSnapshot.Reader]]:
     """By notice, one a person; it lives while a seat under the newest consent does."""
+    found: defaultdict[str, list[pb.IncidentSnapshot.Reader]] = defaultdict(list)
+    for row in await conn.execute(*_people(incident=incident)):
+        reader = pb.IncidentSnapshot.Reader(subject=row.subject, live=row.live, open_time=row.open_time)
+        found[row.notice].append(reader)
+    return found
+
+
+@Prepared
+def _people(incident: str) -> Select[Any]:
     seat = t.seats.c
     lives = and_(live_seat(), seat.grant_name == t.notices.c.consent, t.notices.c.close_time.is_(None))
-    statement = (
+    return (
         select(
             seat.notice,
             seat.subject,
@@ -104,8 +124,3 @@ async def _readers(
         .group_by(seat.notice, seat.subject)
         .order_by(seat.notice, seat.subject)
     )
-    found: defaultdict[str, list[pb.IncidentSnapshot.Reader]] = defaultdict(list)
-    for row in await conn.execute(statement):
-        reader = pb.IncidentSnapshot.Reader(subject=row.subject, live=row.live, open_time=row.open_time)
-        found[row.notice].append(reader)
-    return found

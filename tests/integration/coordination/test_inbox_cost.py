@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
 from sqlalchemy import Row, text
-from sqlalchemy.dialects import postgresql
 
 from services.coordination.domain.facts import NoticeState
 from services.coordination.store import inbox
@@ -66,15 +64,19 @@ async def explained(
     store: Database, reader: str, before: int, states: Collection[NoticeState] = ()
 ) -> dict[str, Any]:
     """The plan of a page, with what it read."""
-    statement = inbox.newest(reader, before, PAGE + 1, states).compile(
-        dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
-    )
+    return await plan_of(store, inbox.places(reader, before, PAGE + 1, states), "ANALYZE, BUFFERS, ")
+
+
+async def plan_of(store: Database, asked: inbox.Asked, how: str = "") -> dict[str, Any]:
+    """The plan of a statement with its values, as the service sends them."""
+    statement, values = asked
+    sent = statement.compile(dialect=store.engine.dialect).construct_expanded_state(values)
     async with store.transaction() as conn:
-        row: Row[Any] = (
-            await conn.execute(text(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"))
-        ).one()
-    plan = row[0] if isinstance(row[0], list) else json.loads(row[0])
-    return plan[0]["Plan"]
+        explain = f"EXPLAIN ({how}FORMAT JSON) {sent.statement}"
+        row: Row[Any] = (await conn.exec_driver_sql(explain, dict(sent.parameters))).one()
+    plan: list[dict[str, Any]] = row[0]
+    found: dict[str, Any] = plan[0]["Plan"]
+    return found
 
 
 def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
@@ -104,12 +106,8 @@ async def test_the_rest_of_a_page_is_found_by_name(store: Database) -> None:
     reader = await filled(store, 100_000)
     async with store.transaction() as conn:
         names = [entry.view.name for entry in await inbox.page(conn, reader, 50_000, PAGE)]
-        statement = inbox._around(names).compile(
-            dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}
-        )
-        row = (await conn.execute(text(f"EXPLAIN (FORMAT JSON) {statement}"))).one()
+    plan = await plan_of(store, inbox._around(names=names))
 
-    plan = row[0][0]["Plan"]
     assert names == [f"incidents/i/notices/{n}" for n in range(49_999, 49_949, -1)]
     scanned = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]
     # The one incident and the few titles may be read whole; the notices never.
