@@ -69,7 +69,8 @@ async def test_a_full_disk_loses_nothing_and_does_nothing_by_half(
         ):
             with pytest.raises(Unavailable) as refused:
                 await act()
-            assert refused.value.reason in REASONS
+            # OpenFGA keeps its tuples in the same server, which is down by now.
+            assert refused.value.reason in {*REASONS, "POLICY_UNAVAILABLE"}
             assert refused.value.retry_after_s
         await asyncio.to_thread(disk.clear)
         await asyncio.to_thread(revive, world.stack.backends.postgres)
