@@ -21,15 +21,27 @@ INDEPENDENT = "independent"
 Asked = tuple[Select[Any], dict[str, Any]]
 
 
+def newest(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Asked:
+    """The reader's places before `before`, newest change first: one short walk of one index.
+
+    Of places whose stub the reader sees in one of `states`; of all without. What is alive has an index of its
+    own: the few that ask for something are found however many tombstones lie between them.
+    """
+    return _newest(
+        subject=subject,
+        before=before or 0,
+        limit=limit,
+        states=sorted(state.value for state in states),
+        goes_on=before is not None,
+        some=bool(states),
+        alive=bool(states) and SHOWING.issuperset(states),
+    )
+
+
 @Prepared
-def newest(
+def _newest(
     subject: str, before: int, limit: int, states: list[int], *, goes_on: bool, some: bool, alive: bool
 ) -> Select[Any]:
-    """The reader's places, before `before` if it goes on, newest change first: one walk of one index.
-
-    Of some, places whose stub the reader sees in one of `states`; else of all. What is alive has an index of
-    its own: the few that ask for something are found however many tombstones lie between them.
-    """
     query = select(t.deliveries).where(t.deliveries.c.subject == subject)
     if some:
         query = query.join(t.notices, t.notices.c.name == t.deliveries.c.notice)
@@ -49,22 +61,7 @@ async def page(
     states: Collection[NoticeState] = (),
 ) -> list[Entry]:
     """At most `limit` entries, newest change first; of those seen in one of `states`, or of all without."""
-    return await _entries(conn, subject, places(subject, before, limit, states))
-
-
-def places(subject: str, before: int | None, limit: int, states: Collection[NoticeState] = ()) -> Asked:
-    """What finds them."""
-    alive = bool(states) and SHOWING.issuperset(states)
-    wanted = sorted(state.value for state in states)
-    return newest(
-        subject=subject,
-        before=before or 0,
-        limit=limit,
-        states=wanted,
-        goes_on=before is not None,
-        some=bool(states),
-        alive=alive,
-    )
+    return await _entries(conn, subject, newest(subject, before, limit, states))
 
 
 async def next_change(conn: AsyncConnection, subject: str, after: int) -> Entry | None:

@@ -64,7 +64,7 @@ async def explained(
     store: Database, reader: str, before: int, states: Collection[NoticeState] = ()
 ) -> dict[str, Any]:
     """The plan of a page, with what it read."""
-    return await plan_of(store, inbox.places(reader, before, PAGE + 1, states), "ANALYZE, BUFFERS, ")
+    return await plan_of(store, inbox.newest(reader, before, PAGE + 1, states), "ANALYZE, BUFFERS, ")
 
 
 async def plan_of(store: Database, asked: inbox.Asked, how: str = "") -> dict[str, Any]:
