@@ -6,7 +6,8 @@ import inspect
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import Executable, bindparam
+from sqlalchemy import Executable, Table, bindparam
+from sqlalchemy.dialects.postgresql import Insert, insert
 
 P = ParamSpec("P")
 S = TypeVar("S", bound=Executable)
@@ -35,3 +36,10 @@ class Prepared(Generic[P, S]):
         if key not in self._made:
             self._made[key] = self._build(**self._places, **form)
         return self._made[key], values
+
+
+def upsert(table: Table, *moved: str) -> Insert:
+    """Adds a row, or where its key is there already moves these columns of it; rows come with the call."""
+    row = insert(table)
+    values = {name: row.excluded[name] for name in moved}
+    return row.on_conflict_do_update(index_elements=table.primary_key, set_=values)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Delete, Row, Select, Table, Update, bindparam, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -44,10 +44,22 @@ from services.coordination.store.rows import (
     notice_facts,
     write_clocks,
 )
-from services.kernel.statements import Prepared
+from services.kernel.statements import Prepared, upsert
 
 CHANNEL = "coordination_inbox"
 DeliveryKey = tuple[str, str]
+# What is written of each; whatever else a row has is our own.
+INCIDENT = upsert(t.incidents, "version", "production", "withdrawn")
+HANDLER = insert(t.handlers).on_conflict_do_nothing()
+NOTICE = upsert(t.notices, *(each.name for each in fields(NoticeFacts) if each.name != "name"))
+PLACE = upsert(t.deliveries, *(column.name for column in t.deliveries.c if not column.primary_key))
+ENTRY = update(t.deliveries).where(
+    t.deliveries.c.notice == bindparam("of"), t.deliveries.c.subject == bindparam("whose")
+)
+_MORE = insert(t.inboxes)
+COUNT = _MORE.on_conflict_do_update(
+    index_elements=t.inboxes.primary_key, set_={"seq": t.inboxes.c.seq + _MORE.excluded.seq}
+).returning(t.inboxes.c.seq)
 
 
 @dataclass(slots=True)
@@ -191,38 +203,46 @@ async def _touch(
         if content == world.contents[name]:
             continue
         table = t.incidents if name == world.incident.name else t.notices
-        values = {"content": content, "update_time": now} if world.contents[name] else {"content": content}
-        await conn.execute(update(table).where(table.c.name == name).values(**values))
+        moves = bool(world.contents[name])
+        await conn.execute(*_shown(which=name, as_now=content, at=now, table=table, moves=moves))
+
+
+@Prepared
+def _shown(which: str, as_now: str, at: datetime, *, table: Table, moves: bool) -> Update:
+    values = {"content": as_now, "update_time": at} if moves else {"content": as_now}
+    return update(table).where(table.c.name == which).values(values)
 
 
 async def _write_incident(conn: AsyncConnection, told: IncidentSnapshot) -> None:
-    row = insert(t.incidents).values(
-        name=told.name,
-        version=told.version,
-        production=told.production,
-        reporter_kid=told.reporter_kid,
-        withdrawn=told.withdrawn,
-        progress=IncidentState.RECEIVED,
-        create_time=told.create_time,
-        update_time=told.create_time,
-        content="",
-    )
-    followed = {"version": told.version, "production": told.production, "withdrawn": told.withdrawn}
-    await conn.execute(row.on_conflict_do_update(index_elements=[t.incidents.c.name], set_=followed))
-    gone = (t.handlers.c.incident == told.name) & t.handlers.c.subject.not_in(told.handlers)
-    await conn.execute(delete(t.handlers).where(gone))
-    if told.handlers:
-        rows = [
-            {"incident": told.name, "subject": name, "create_time": told.create_time}
-            for name in told.handlers
-        ]
-        await conn.execute(insert(t.handlers).values(rows).on_conflict_do_nothing())
+    incident = {
+        "name": told.name,
+        "version": told.version,
+        "production": told.production,
+        "reporter_kid": told.reporter_kid,
+        "withdrawn": told.withdrawn,
+        "progress": IncidentState.RECEIVED,
+        "create_time": told.create_time,
+        "update_time": told.create_time,
+        "content": "",
+    }
+    await conn.execute(INCIDENT, incident)
+    await conn.execute(*_gone(incident=told.name, stay=told.handlers))
+    rows = [
+        {"incident": told.name, "subject": name, "create_time": told.create_time} for name in told.handlers
+    ]
+    if rows:
+        await conn.execute(HANDLER, rows)
+
+
+@Prepared
+def _gone(incident: str, stay: Collection[str]) -> Delete:
+    return delete(t.handlers).where(t.handlers.c.incident == incident, t.handlers.c.subject.not_in(stay))
 
 
 async def _write_notice(conn: AsyncConnection, incident: str, facts: NoticeFacts) -> None:
     values = {**asdict(facts), "purposes": list(facts.purposes)}
-    row = insert(t.notices).values(**values, incident=incident, update_time=facts.create_time, content="")
-    await conn.execute(row.on_conflict_do_update(index_elements=[t.notices.c.name], set_=values))
+    seen = {"incident": incident, "update_time": facts.create_time, "content": ""}
+    await conn.execute(NOTICE, {**values, **seen})
 
 
 async def _move(
@@ -242,11 +262,7 @@ async def _move(
         by_reader[subject].append(name)
     for subject in sorted(by_reader):
         names = by_reader[subject]
-        row = insert(t.inboxes).values(subject=subject, seq=len(names))
-        counted = row.on_conflict_do_update(
-            index_elements=[t.inboxes.c.subject], set_={"seq": t.inboxes.c.seq + len(names)}
-        )
-        last: int = (await conn.execute(counted.returning(t.inboxes.c.seq))).scalar_one()
+        last: int = (await conn.execute(COUNT, {"subject": subject, "seq": len(names)})).scalar_one()
         for seq, name in enumerate(names, last - len(names) + 1):
             place = {"seq": seq, "update_time": now, "content": moved[name, subject], "denied": False}
             await _write_delivery(conn, name, deliveries[name, subject], place)
@@ -261,10 +277,7 @@ def _ring(subject: str) -> Select[Any]:
 async def _write_delivery(
     conn: AsyncConnection, notice: str, entry: DeliveryFacts, place: Mapping[str, Any]
 ) -> None:
-    values = {**asdict(entry), **place}
     if place:
-        row = insert(t.deliveries).values(notice=notice, **values)
-        await conn.execute(row.on_conflict_do_update(index_elements=t.deliveries.primary_key, set_=values))
+        await conn.execute(PLACE, {"notice": notice, **asdict(entry), **place})
     else:
-        here = (t.deliveries.c.notice == notice) & (t.deliveries.c.subject == entry.subject)
-        await conn.execute(update(t.deliveries).where(here).values(**values))
+        await conn.execute(ENTRY, {"of": notice, "whose": entry.subject, **asdict(entry)})

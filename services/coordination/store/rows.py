@@ -7,8 +7,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, Select, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Delete, Row, Select, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.coordination.domain.clocks import Clock, ClockKind
@@ -21,10 +20,11 @@ from services.coordination.domain.facts import (
     Purpose,
 )
 from services.coordination.store import tables as t
-from services.kernel.statements import Prepared
+from services.kernel.statements import Prepared, upsert
 
 # Owner and, for one reader's own clock, the reader.
 ClockOwner = tuple[str, str]
+CLOCK = upsert(t.clocks, "due_time", "met_time")
 
 
 @Prepared
@@ -93,9 +93,13 @@ async def write_clocks(
     for owner, subject in before.keys() | after.keys():
         wanted, stored = set(after.get((owner, subject), ())), set(before.get((owner, subject), ()))
         if gone := {clock.kind for clock in stored} - {clock.kind for clock in wanted}:
-            here = (t.clocks.c.owner == owner) & (t.clocks.c.subject == subject)
-            await conn.execute(t.clocks.delete().where(here, t.clocks.c.kind.in_(gone)))
+            await conn.execute(*_gone(owner=owner, subject=subject, kinds=gone))
         if news := wanted - stored:
-            rows = insert(t.clocks).values([{"owner": owner, "subject": subject, **asdict(c)} for c in news])
-            moved = {"due_time": rows.excluded.due_time, "met_time": rows.excluded.met_time}
-            await conn.execute(rows.on_conflict_do_update(index_elements=t.clocks.primary_key, set_=moved))
+            rows = [{"owner": owner, "subject": subject, **asdict(clock)} for clock in news]
+            await conn.execute(CLOCK, rows)
+
+
+@Prepared
+def _gone(owner: str, subject: str, kinds: Collection[ClockKind]) -> Delete:
+    row = t.clocks.c
+    return delete(t.clocks).where(row.owner == owner, row.subject == subject, row.kind.in_(kinds))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, exists, func, literal, or_, select, tuple_, update
+from sqlalchemy import Row, Select, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -19,10 +19,28 @@ from services.disclosure.store.access import Handle, IncidentRef, Own
 from services.disclosure.store.seats import ended, excluded, live_seat
 from services.kernel.authz import Actor, Grant, granted_by_record
 from services.kernel.errors import NotPermitted
-from services.kernel.statements import Prepared
+from services.kernel.statements import Prepared, upsert
 
 OwnIncident = Grant[Own, IncidentRef]
 Inside = Grant[Own, IncidentRef] | Grant[Handle, IncidentRef]
+
+
+def _header() -> list[Any]:
+    return [column for column in t.sections.c if column is not t.sections.c.ciphertext]
+
+
+INCIDENT = insert(t.incidents).values(create_time=func.kernel.app_now()).on_conflict_do_nothing()
+SECTION = (
+    insert(t.sections)
+    .values(create_time=func.kernel.app_now())
+    .on_conflict_do_nothing()
+    .returning(*_header())
+)
+WRAP = insert(t.wraps).on_conflict_do_nothing()
+# Whoever had a closed seat gets it back.
+SEAT = upsert(
+    t.seats, "subject", "organisation", "participation", "appointment", "since", "closed_time", "close_reason"
+).values(since=func.kernel.app_now(), closed_time=None, close_reason=None)
 
 
 async def owned(conn: AsyncConnection, actor: Actor, incident: str) -> tuple[Row[Any], OwnIncident]:
@@ -82,22 +100,21 @@ async def add_incident(
     intake: common_pb2.Signed,
 ) -> None:
     """Adds an incident. Raises NotPermitted when the name or the key has one already."""
-    values = insert(t.incidents).values(
-        name=name,
-        reporter_kid=keys.kid,
-        reporter_signing=keys.signing,
-        reporter_sealing=keys.sealing,
-        production=production or None,
-        language=language,
-        categories=sorted(categories),
-        withdrawn=False,
-        epoch=0,
-        version=0,
-        intake_statement=intake.statement,
-        intake_signature=intake.signature,
-        create_time=func.kernel.app_now(),
-    )
-    if (await conn.execute(values.on_conflict_do_nothing())).rowcount == 0:
+    values = {
+        "name": name,
+        "reporter_kid": keys.kid,
+        "reporter_signing": keys.signing,
+        "reporter_sealing": keys.sealing,
+        "production": production or None,
+        "language": language,
+        "categories": sorted(categories),
+        "withdrawn": False,
+        "epoch": 0,
+        "version": 0,
+        "intake_statement": intake.statement,
+        "intake_signature": intake.signature,
+    }
+    if (await conn.execute(INCIDENT, values)).rowcount == 0:
         raise NotPermitted
 
 
@@ -142,46 +159,36 @@ async def take_seats(
         }
         for holder in holders
     ]
-    added = insert(t.seats).values(since=func.kernel.app_now())
-    fresh = {
-        name: added.excluded[name]
-        for name in ("subject", "organisation", "participation", "appointment", "since")
-    }
-    again = added.on_conflict_do_update(
-        index_elements=[t.seats.c.grant_name, t.seats.c.kid],
-        set_={**fresh, "closed_time": None, "close_reason": None},
-    )
-    await conn.execute(again, rows)
+    await conn.execute(SEAT, rows)
 
 
 async def barred(conn: AsyncConnection, incident: str, holder: Holder) -> tuple[bool, bool]:
     """Whether the holder was ended, and whether the reporter excluded the holder."""
-    row = await conn.execute(
-        select(
-            ended(literal(holder.kid), literal(holder.appointment)),
-            excluded(literal(incident), literal(holder.subject), literal(holder.organisation)),
-        )
-    )
-    is_ended, is_excluded = row.one()
+    asked = _barred(holder.kid, holder.appointment, incident, holder.subject, holder.organisation)
+    is_ended, is_excluded = (await conn.execute(*asked)).one()
     return bool(is_ended), bool(is_excluded)
+
+
+@Prepared
+def _barred(kid: Any, appointment: Any, incident: Any, subject: Any, organisation: Any) -> Select[bool, bool]:
+    return select(ended(kid, appointment), excluded(incident, subject, organisation))
 
 
 async def add_section(conn: AsyncConnection, place: SectionContext, sealed: SealedSection) -> Row[Any]:
     """Adds a section's version and returns it without content. Raises NotPermitted when it is taken."""
-    values = insert(t.sections).values(
-        name=place.section,
-        version=place.version,
-        incident=place.incident,
-        kind=place.kind,
-        digest=sealed.digest,
-        commitment=sealed.commitment,
-        author_kid=sealed.author_kid,
-        reporter_kid=sealed.reporter_kid,
-        author_signature=sealed.author_signature,
-        ciphertext=sealed.ciphertext,
-        create_time=func.kernel.app_now(),
-    )
-    added = (await conn.execute(values.on_conflict_do_nothing().returning(*_header()))).one_or_none()
+    values = {
+        "name": place.section,
+        "version": place.version,
+        "incident": place.incident,
+        "kind": place.kind,
+        "digest": sealed.digest,
+        "commitment": sealed.commitment,
+        "author_kid": sealed.author_kid,
+        "reporter_kid": sealed.reporter_kid,
+        "author_signature": sealed.author_signature,
+        "ciphertext": sealed.ciphertext,
+    }
+    added = (await conn.execute(SECTION, values)).one_or_none()
     if added is None:
         raise NotPermitted
     return added
@@ -202,7 +209,7 @@ async def add_wraps(conn: AsyncConnection, incident: str, grant_name: str, wraps
     ]
     if not rows:
         return 0
-    return (await conn.execute(insert(t.wraps).values(rows).on_conflict_do_nothing())).rowcount
+    return (await conn.execute(WRAP, rows)).rowcount
 
 
 async def newest(conn: AsyncConnection, section: str) -> Row[Any] | None:
@@ -282,10 +289,6 @@ def _readable(
     return query.order_by(one.create_time, one.name).limit(limit)
 
 
-def _header() -> list[Any]:
-    return [column for column in t.sections.c if column is not t.sections.c.ciphertext]
-
-
 async def releases(
     conn: AsyncConnection, grant: OwnIncident, before: tuple[datetime, int] | None, limit: int
 ) -> list[Row[Any]]:
@@ -293,7 +296,5 @@ async def releases(
     row = t.releases.c
     query = select(t.releases).where(row.incident == grant.on.name)
     if before:
-        query = query.where(
-            or_(row.create_time < before[0], (row.create_time == before[0]) & (row.id < before[1]))
-        )
+        query = query.where(tuple_(row.create_time, row.id) < before)
     return list(await conn.execute(query.order_by(row.create_time.desc(), row.id.desc()).limit(limit)))

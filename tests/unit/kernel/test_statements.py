@@ -7,9 +7,9 @@ from sqlalchemy import Column, Integer, MetaData, Select, String, Table, select
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import InvalidRequestError
 
-from services.kernel.statements import Prepared
+from services.kernel.statements import Prepared, upsert
 
-TABLE = Table("things", MetaData(), Column("name", String), Column("size", Integer))
+TABLE = Table("things", MetaData(), Column("name", String, primary_key=True), Column("size", Integer))
 BUILT: list[bool] = []
 
 
@@ -50,3 +50,9 @@ def test_a_value_that_is_missing_is_an_error_and_no_null() -> None:
 
     with pytest.raises(InvalidRequestError, match="sizes"):
         statement.compile(dialect=postgresql.dialect()).construct_params(values)
+
+
+def test_a_row_that_is_there_is_moved_by_what_comes_with_the_call_and_keeps_the_rest() -> None:
+    made = str(upsert(TABLE, "size").compile(dialect=postgresql.dialect()))
+
+    assert made.endswith("ON CONFLICT (name) DO UPDATE SET size = excluded.size")
