@@ -29,17 +29,13 @@ from meldbrug.client.errors import MeldbrugError
 from meldbrug.crypto import CryptoError, SectionContext, unwrap_key
 from tests.support.campaign import Campaign
 from tests.support.effects import Ledger, since
-from tests.support.faults import FAST, Recorder, count, settled_on, until
+from tests.support.faults import FAST, Recorder, settled_on
 from tests.support.machine import KINDS, LEAD, PURPOSES, RECIPIENTS, Play, one_loop
 from tests.support.stack import running_stack
 
 STEPS = int(os.environ.get("MELDBRUG_PROPERTY_STEPS", "120"))
 
 AT_ONCE = 6
-OVERDUE = (
-    "SELECT count(*) FROM disclosure.notices WHERE (close_time IS NULL AND expire_time <= kernel.app_now()) "
-    "OR (state = 1 AND answer_by_time <= kernel.app_now())"
-)
 pick = st.integers(0, 11)
 """Which of what there is, by its place; the same place again after the list grew is another one."""
 some = st.sets(st.sampled_from(["0", "1"]), min_size=1)
@@ -292,16 +288,12 @@ class Machine(RuleBasedStateMachine):
     def again(self, which: int) -> None:
         """I12: any command once more, same bytes: whatever the answer, nothing happens."""
         sent = self.one(self.commands(), which)
-        self.run(until(self.overdue, lambda left: not left))
+        self.run(self.ledger.nothing_overdue())
         before = self.run(self.ledger.done())
         with suppress(MeldbrugError):
             self.run(self.wire.again(sent))
         assert not since(before, self.ledger.count())
         self.look()
-
-    async def overdue(self) -> int:
-        """How many notices a sweep will close by itself in a moment."""
-        return count(self.world, OVERDUE)
 
     def commands(self) -> list[Any]:
         """What was sent to disclosure with a request id, openings apart: those leave a row."""

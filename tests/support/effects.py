@@ -71,6 +71,10 @@ _BURY: LiteralString = (
     "UPDATE jobs.procrastinate_workers SET last_heartbeat = now() - interval '1 min' "
     "WHERE id IN (SELECT worker_id FROM jobs.procrastinate_jobs WHERE status = 'doing' AND queue_name = %s)"
 )
+_OVERDUE: LiteralString = (
+    "SELECT count(*) FROM disclosure.notices WHERE (close_time IS NULL AND expire_time <= kernel.app_now()) "
+    "OR (state = 1 AND answer_by_time <= kernel.app_now())"
+)
 _RELEASED: LiteralString = (
     "SELECT count(*), count(DISTINCT (kid, request_id)) FROM disclosure.releases "
     "JOIN unnest(%s::text[], %s::text[]) AS given (k, r) ON kid = k AND request_id = r"
@@ -83,8 +87,8 @@ class Ledger:
     marked: Counter[str]
 
     def __init__(self, url: str) -> None:
-        # The triggers of the jobs' tables find each other on the path.
-        options = "-c search_path=jobs"
+        # The triggers of the jobs' tables find each other on the path; its time is that of the services.
+        options = "-c search_path=jobs -c meldbrug.test_clock=on"
         self._sql = psycopg.connect(url, autocommit=True, application_name="test", options=options)
 
     def close(self) -> None:
@@ -137,12 +141,22 @@ class Ledger:
         kids, requests = [kid for kid, _ in given], [one for _, one in given]
         return self._sql.execute(_RELEASED, (kids, requests)).fetchone() == (len(given), len(given))
 
+    async def nothing_overdue(self) -> None:
+        """Waits until no notice is left that a sweep would close by itself in a moment."""
+        end = time.monotonic() + PATIENCE_S
+        while left := self._number(_OVERDUE):
+            assert time.monotonic() < end, f"{left} notices are overdue and not closed"
+            await asyncio.sleep(POLL_S)
+
     def _restless(self) -> str:
         rows = self._sql.execute(_UNDONE).fetchall()
         return f"the stack does not come to rest: {rows or 'its rows change'}"
 
     def _due(self) -> int:
-        row = self._sql.execute(_DUE).fetchone()
+        return self._number(_DUE)
+
+    def _number(self, query: LiteralString) -> int:
+        row = self._sql.execute(query).fetchone()
         return int(row[0]) if row else 0
 
 
