@@ -69,7 +69,7 @@ async def bootstrap(
         return made
 
     made = await database.run_unit(unit, Lock("directory/bootstrap"))
-    async with database.transaction() as conn:
+    async with database.reading() as conn:
         wanted = await policy.wanted_tuples(conn, made.organisation)
     await authz.write(writes=sorted(wanted, key=lambda one: one.key))
     return made

@@ -48,7 +48,7 @@ class PolicySync:
             after = names[-1]
 
     async def _names_after(self, after: str) -> list[str]:
-        async with self._database.transaction() as conn:
+        async with self._database.reading() as conn:
             return await policy.names_after(conn, after, SWEEP_PAGE)
 
 

@@ -56,7 +56,7 @@ def build(kernel: Kernel) -> Service:
 
 async def is_reporter(database: Database, kid: str) -> bool:
     """Whether a report came in under this key; the directory said then that it was nobody's."""
-    async with database.glance() as conn:
+    async with database.reading() as conn:
         try:
             await reports.owned(conn, Actor(PrincipalClass.REPORTER, kid=kid), "")
         except NotPermitted:

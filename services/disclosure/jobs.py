@@ -77,7 +77,7 @@ class Followups:
             await self._deps.sync.resweep()
 
     async def _found(self, find: Find) -> list[str]:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await find(conn)
 
     async def _mend_each(self, incidents: list[str]) -> None:

@@ -204,5 +204,5 @@ class PolicySync:
             emit(Event.POLICY_DRIFT_MENDED, "warning")
 
     async def _page(self, after: str) -> list[tuple[str, int]]:
-        async with self._database.transaction() as conn:
+        async with self._database.reading() as conn:
             return await policy.versions(conn, after, SWEEP_PAGE)

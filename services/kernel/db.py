@@ -120,18 +120,22 @@ class Database:
         )
 
     @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for whoever only reads: each statement is one round trip, not one of three.
+
+        Each sees what was committed when it began. In a transaction it would be no different: ours are READ
+        COMMITTED.
+        """
+        async with self.engine.connect() as conn:
+            yield await conn.execution_options(isolation_level="AUTOCOMMIT")
+
+    @asynccontextmanager
     async def transaction(self, lock: Lock | None = None) -> AsyncIterator[AsyncConnection]:
-        """One transaction: commits at the end, rolls back on any error. For reads; commands: `run_unit`."""
+        """One transaction: commits at the end, rolls back on any error. Commands take `run_unit`."""
         async with self.engine.begin() as conn:
             if lock:
                 await advisory_lock(conn, lock.key, shared=lock.shared)
             yield conn
-
-    @asynccontextmanager
-    async def glance(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for looks that need no transaction: each statement is one round trip, not three."""
-        async with self.engine.connect() as conn:
-            yield await conn.execution_options(isolation_level="AUTOCOMMIT")
 
     async def run_unit(self, work: Callable[[AsyncConnection], Awaitable[T]], lock: Lock | None = None) -> T:
         """Runs `work` in one transaction that cancellation cannot split.
@@ -207,14 +211,14 @@ class Database:
 
     async def check_durability(self) -> None:
         """Raises ConfigurationError when the server may lose what it said was committed."""
-        async with self.transaction() as conn:
+        async with self.reading() as conn:
             for name in DURABILITY:
                 if await conn.scalar(select(func.current_setting(name))) in ("off", "local"):
                     raise ConfigurationError(f"PostgreSQL setting {name} would lose commits; switch it on")
 
     async def moment(self) -> datetime:
         """Asks the server for a sign of life: what time it is, whatever a test switch says."""
-        async with self.transaction() as conn:
+        async with self.reading() as conn:
             found: datetime = (await conn.execute(select(func.clock_timestamp()))).scalar_one()
         return found
 

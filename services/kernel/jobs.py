@@ -104,6 +104,7 @@ class Jobs:
             min_size=1,
             max_size=concurrency + 2,
             timeout=2.0,
+            configure=_by_itself,
         )
         self._app = procrastinate.App(connector=connector)
 
@@ -241,13 +242,18 @@ class Jobs:
     async def _sweep_alone(self, sweep: Sweep) -> None:
         """Runs the sweep unless another process does; the lock is the session's, and dies with it."""
         key = {"key": self._full(sweep.name)}
-        async with self._database.glance() as conn:
+        async with self._database.reading() as conn:
             if not await conn.scalar(text("SELECT pg_try_advisory_lock(hashtextextended(:key, 0))"), key):
                 return
             try:
                 await sweep.run()
             finally:
                 await conn.execute(text("SELECT pg_advisory_unlock(hashtextextended(:key, 0))"), key)
+
+
+async def _by_itself(driver: psycopg.AsyncConnection[Any]) -> None:
+    """Lets each statement of the queue be a transaction: none of them belongs with another."""
+    await driver.set_autocommit(True)
 
 
 async def for_each(names: Iterable[str], work: Callable[[str], Awaitable[object]]) -> None:

@@ -78,7 +78,7 @@ class Following:
         if not offered:
             return
         names = {INDEPENDENT} | {name for notice in offered for name in (notice.sender, notice.recipient)}
-        async with self._database.transaction() as conn:
+        async with self._database.reading() as conn:
             missing = await titles.unknown(conn, names)
         if missing:
             await self._database.run_unit(lambda conn: titles.expect(conn, missing))
@@ -101,7 +101,7 @@ class Following:
         """Sweep: pulls whatever is behind, so that no lost job matters. One failure stops no other."""
         after, failures = "", list[Exception]()
         while page := await self._disclosure.versions(after, PAGE):
-            async with self._database.transaction() as conn:
+            async with self._database.reading() as conn:
                 applied = await following.versions(conn, [name for name, _ in page])
             for name, version in page:
                 if applied.get(name, -1) < version:
@@ -119,11 +119,11 @@ class Following:
 
     async def refresh_titles(self) -> None:
         """Sweep: reads old titles again and settles the stubs that bear one that changed."""
-        async with self._database.transaction() as conn:
+        async with self._database.reading() as conn:
             old = await titles.stale(conn, await app_now(conn) - self._titles_age, TITLES_AT_ONCE)
         if old:
             await self._read_titles(set(old), self._inform_budget_s)
-        async with self._database.transaction() as conn:
+        async with self._database.reading() as conn:
             changed = await titles.unspread(conn)
         for name, title in changed.items():
             await self._spread(name)
@@ -132,7 +132,7 @@ class Following:
     async def _spread(self, name: str) -> None:
         after = ""
         while True:
-            async with self._database.transaction() as conn:
+            async with self._database.reading() as conn:
                 page = await titles.bearers(conn, name, after, PAGE)
             for incident in page:
                 await self._settle(incident)

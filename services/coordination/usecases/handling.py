@@ -36,7 +36,7 @@ class Handling:
         bound = f"incidents/{wanted.state or 0}{wanted.production}"
 
         async def read(after: incidents.Place | None, limit: int) -> Sequence[IncidentView]:
-            async with self._deps.database.transaction() as conn:
+            async with self._deps.database.reading() as conn:
                 return await incidents.handled(conn, actor.subject, wanted, after, limit)
 
         async def permitted(rows: Sequence[IncidentView]) -> list[bool]:
@@ -52,7 +52,7 @@ class Handling:
     async def get_incident(self, actor: Actor, name: str) -> IncidentView:
         """One incident. Raises NotPermitted, also when it does not exist."""
         grant = await self._grant(actor, name)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return (await incidents.incident(conn, grant))[1]
 
     async def list_notices(
@@ -62,7 +62,7 @@ class Handling:
         grant, bound = await self._grant(actor, name), f"notices/{name}"
 
         async def read(after: incidents.Place | None, limit: int) -> Sequence[SentView]:
-            async with self._deps.database.transaction() as conn:
+            async with self._deps.database.reading() as conn:
                 return await incidents.sent(conn, grant, after, limit)
 
         async def permitted(rows: Sequence[SentView]) -> list[bool]:
@@ -117,7 +117,7 @@ class Handling:
         return await self._deps.authz.require(actor, Handle, IncidentRef(name))
 
     async def _stands(self, actor: Actor, name: str) -> bool:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await incidents.stands(conn, actor.subject, name)
 
     def _open(self, actor: Actor, bound: str, token: str) -> incidents.Place | None:

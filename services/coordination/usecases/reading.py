@@ -37,7 +37,7 @@ async def permitted(deps: Deps, actor: Actor, entries: Sequence[Entry]) -> list[
     live = [entry.view for entry in entries if not entry.view.tombstone]
     if not live:
         return [True] * len(entries)
-    async with deps.database.transaction() as conn:
+    async with deps.database.reading() as conn:
         now = await app_now(conn)
     asked = [
         Question(actor.user, Read.relation, NoticeRef(view.name).object, stub_context(view, now))
@@ -66,12 +66,12 @@ class Reading:
         if page_token:
             before, start = (int(part) for part in pages.open(subject, bound, page_token))
         else:
-            async with self._deps.database.transaction() as conn:
+            async with self._deps.database.reading() as conn:
                 start = await inbox.last_seq(conn, subject)
             before = start + 1
 
         async def read(after: int | None, limit: int) -> Sequence[Entry]:
-            async with self._deps.database.transaction() as conn:
+            async with self._deps.database.reading() as conn:
                 return await inbox.page(conn, subject, after, limit, states)
 
         async def allowed(entries: Sequence[Entry]) -> list[bool]:
@@ -120,7 +120,7 @@ class Reading:
         return entry.view
 
     async def _grant(self, actor: Actor, view: StubView) -> Grant[Read, NoticeRef]:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             now = await app_now(conn)
         return await self._deps.authz.require(
             actor, Read, NoticeRef(view.name), context=stub_context(view, now)
@@ -131,5 +131,5 @@ class Reading:
         return await self._entry(actor, name)
 
     async def _entry(self, actor: Actor, name: str) -> Entry | None:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await inbox.entry(conn, actor.subject, name)

@@ -28,9 +28,9 @@ class Reporting:
             if not await self._is_own(actor, name):
                 raise NotPermitted
         grant = granted_by_record(actor, Follow, IncidentRef(name))
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await incidents.status(conn, grant, await app_now(conn))
 
     async def _is_own(self, actor: Actor, name: str) -> bool:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await incidents.is_reporter(conn, actor.kid, name)

@@ -81,11 +81,11 @@ class Watching:
     async def _start(self, actor: Actor, resume_token: str) -> int:
         if resume_token:
             return int(self._deps.pages.open(actor.subject, WATCH, resume_token)[0])
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await inbox.last_seq(conn, actor.subject)
 
     async def _next(self, actor: Actor, seen: int) -> Entry | None:
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return await inbox.next_change(conn, actor.subject, seen)
 
     async def _may_have(self, actor: Actor, entry: Entry) -> bool:

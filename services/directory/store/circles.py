@@ -20,7 +20,7 @@ from services.directory.domain import (
     ParticipationState,
     Production,
 )
-from services.directory.store.keys import book
+from services.directory.store.books import book
 from services.directory.store.rows import Query, columns, every, rows
 from services.directory.store.tables import appointments, members, organisations, participations, productions
 from services.kernel.statements import Prepared

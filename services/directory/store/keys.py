@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Table, Text, and_, any_, cast, func, or_, select, update
+from sqlalchemy import ARRAY, Text, any_, cast, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.directory.domain import Book, Key, Member, Organisation, Signed, Standing
+from services.directory.domain import Key, Member, Organisation, Signed, Standing
 from services.directory.store.rows import Query, columns, entity, every, get, rows
 from services.directory.store.tables import (
-    appointments,
     endorsements,
     keys,
     members,
@@ -26,8 +25,6 @@ from services.kernel.statements import Prepared
 
 # A membership with its public key, once one was sent.
 Enrolled = tuple[Member, Key | None]
-# As many as one key book may carry of each.
-BOOK_BOUND = 512
 
 
 async def standings(conn: AsyncConnection, kids: Iterable[str]) -> list[Standing]:
@@ -70,7 +67,7 @@ def _keys(kids: list[str]) -> Query:
 
 async def enrolled(database: Database, name: str) -> Enrolled:
     """Returns a membership as it is now."""
-    async with database.transaction() as conn:
+    async with database.reading() as conn:
         return (await with_keys(conn, [await get(conn, Member, name)]))[0]
 
 
@@ -120,88 +117,3 @@ async def keep_sequence(conn: AsyncConnection, organisation: str, signer_kid: st
     await conn.execute(
         statement.on_conflict_do_update(index_elements=["organisation", "signer_kid"], set_=update_to)
     )
-
-
-async def book(
-    conn: AsyncConnection, kids: Sequence[str], vouched: Sequence[str] | None, pending: Sequence[str] = ()
-) -> Book:
-    """Returns what vouches for keys up to the root, in six queries whatever their number.
-
-    Args:
-        conn: The transaction.
-        kids: The keys asked for.
-        vouched: Names of the appointments to add; None for all that the keys' holders have or had.
-        pending: Announced keys whose rotation belongs in the book before it is complete.
-    """
-    holders = await _members_of(conn, kids)
-    asked = _roles(holders=holders, names=list(vouched or ()), named=vouched is not None)
-    roles = await rows(conn, *asked)
-    signers = await rows(conn, *_signers(holders=holders))
-    admins = await _members_of(conn, {row.signer_kid for row in (*roles, *signers)})
-    # An admin is endorsed by the root itself, which the union below adds: the chain has no further step.
-    named = await every(conn, Key, *_keys_with_root(of=holders | admins))
-    all_kids = [key.kid for key in named]
-    endorsed = await rows(conn, *_endorsements(kids=all_kids))
-    rotated = await rows(conn, *_rotations(kids=all_kids, pending=list(pending)))
-    return Book(
-        keys=named, endorsements=_signed(endorsed), rotations=_signed(rotated), appointments=_signed(roles)
-    )
-
-
-def _signed(found: Sequence[Row[Any]]) -> tuple[Signed, ...]:
-    return tuple(Signed(row.statement, row.signature) for row in found)
-
-
-@Prepared
-def _roles(holders: set[str], names: list[str], *, named: bool) -> Query:
-    row = appointments.c
-    chosen = row.name.in_(names) if named else row.member.in_(holders)
-    query = select(row.signer_kid, row.statement, row.signature).where(chosen)
-    return query.order_by(row.name).limit(BOOK_BOUND)
-
-
-@Prepared
-def _signers(holders: set[str]) -> Query:
-    return (
-        select(endorsements.c.signer_kid)
-        .join(keys, keys.c.kid == endorsements.c.kid)
-        .where(keys.c.member.in_(holders))
-        .distinct()
-    )
-
-
-async def _members_of(conn: AsyncConnection, kids: Iterable[str]) -> set[str]:
-    return {row.member for row in await rows(conn, *_members(kids=list(kids)))}
-
-
-@Prepared
-def _members(kids: list[str]) -> Query:
-    return select(keys.c.member).where(keys.c.kid.in_(kids)).distinct()
-
-
-@Prepared
-def _keys_with_root(of: set[str]) -> Query:
-    roots = (
-        select(endorsements.c.signer_kid)
-        .join(keys, keys.c.kid == endorsements.c.kid)
-        .where(keys.c.member.in_(of))
-    )
-    condition = or_(keys.c.member.in_(of), keys.c.kid.in_(roots))
-    return select(*columns(Key)).where(condition).order_by(keys.c.kid).limit(BOOK_BOUND)
-
-
-@Prepared
-def _endorsements(kids: list[str]) -> Query:
-    return _in_order(endorsements, endorsements.c.kid.in_(kids))
-
-
-@Prepared
-def _rotations(kids: list[str], pending: list[str]) -> Query:
-    row = rotations.c
-    return _in_order(rotations, and_(row.old_kid.in_(kids), or_(row.completed, row.new_kid.in_(pending))))
-
-
-def _in_order(table: Table, condition: ColumnElement[bool]) -> Query:
-    # Without an order the same book could be told in another one after something else was written.
-    query = select(table.c.statement, table.c.signature).where(condition)
-    return query.order_by(table.c.signature).limit(BOOK_BOUND)

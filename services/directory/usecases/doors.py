@@ -112,7 +112,7 @@ class Doors:
     ) -> T:
         """Returns what the caller may read."""
         await self.ask(caller.actor, door)
-        async with self.database.transaction() as conn:
+        async with self.database.reading() as conn:
             return await query(conn, await _standing(conn, caller, door))
 
     async def preflight(
@@ -170,7 +170,7 @@ class Doors:
 
     async def end_seats(self, name: str) -> None:
         """Ends the seats of an ended member, appointment, participation or organisation. Idempotent."""
-        async with self.database.transaction() as conn:
+        async with self.database.reading() as conn:
             seats = await policy.ended_seats(conn, name)
         await self.disclosure.end_seats(seats)
 

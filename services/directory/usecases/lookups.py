@@ -23,7 +23,7 @@ from services.directory.domain import (
     Resource,
     Standing,
 )
-from services.directory.store import circles, keys, rows
+from services.directory.store import books, circles, keys, rows
 from services.directory.store.keys import Enrolled
 from services.directory.store.tables import appointments, members, participations, productions
 from services.directory.usecases.doors import ADMIN, MEMBER, SECRETARIAT, SELF, Caller, Door, Doors
@@ -54,18 +54,18 @@ class Lookups:
 
     async def installation_root(self) -> tuple[Key, datetime]:
         """Returns the root's public key and the time."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             (root,) = await keys.standings(conn, [self.installation])
             return root.key, await app_now(conn)
 
     async def production_by_code(self, code: str) -> Circle:
         """Returns the circle of the production with this code, without the code."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return _without_codes(await _entry(conn, productions.c.code == code))
 
     async def standing_entry(self) -> Circle:
         """Returns the independent point's circle."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await circles.entry(conn, None)
 
     async def me(self, caller: Caller) -> tuple[Standing, tuple[Contact, ...]]:
@@ -92,7 +92,7 @@ class Lookups:
         async def query(conn: AsyncConnection, _: Standing) -> tuple[Book, tuple[Contact, ...]]:
             holders = {standing.member.name for standing in await keys.standings(conn, kids)}
             roles = await circles.contacts(conn, appointments.c.member.in_(holders))
-            return await keys.book(conn, kids, None, pending=kids), roles
+            return await books.book(conn, kids, None, pending=kids), roles
 
         return await self.doors.read(caller, MEMBER, query)
 
@@ -127,7 +127,7 @@ class Lookups:
         found, more = await self._list(
             caller, ADMIN, Participation, page, lambda own: participations.c.organisation == own
         )
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return found, await circles.titles(conn, found), more
 
     async def list_organisations(
@@ -145,7 +145,7 @@ class Lookups:
         return await self._with_keys(found), more
 
     async def _with_keys(self, found: Sequence[Member]) -> tuple[Enrolled, ...]:
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await keys.with_keys(conn, found)
 
     async def _list(
@@ -178,25 +178,25 @@ class Lookups:
 
     async def resolve_keys(self, kids: Sequence[str]) -> list[Standing]:
         """Returns what is known of keys."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await keys.standings(conn, kids)
 
     async def fetch_circle(self, production: str) -> Circle:
         """Returns the circle of a production, or the standing entry when none is named."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             if not production:
                 return await circles.entry(conn, None)
             return _without_codes(await _entry(conn, productions.c.name == production))
 
     async def fetch_participations(self, names: Sequence[str]) -> Circle:
         """Returns participations in any state, with the contacts that count now."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return _without_codes(await circles.circle(conn, participations.c.name.in_(names)))
 
     async def fetch_book(self, kids: Sequence[str]) -> Book:
         """Returns what vouches for keys."""
-        async with self.doors.database.transaction() as conn:
-            return await keys.book(conn, kids, None, pending=kids)
+        async with self.doors.database.reading() as conn:
+            return await books.book(conn, kids, None, pending=kids)
 
     async def known_keys(self, kids: Sequence[str]) -> list[KnownKey]:
         """Returns what is known of keys, as the key ring of this service's own callers."""

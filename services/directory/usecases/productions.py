@@ -87,7 +87,7 @@ class Productions:
             return Done((production.name, participation), (participation,))
 
         production, participation = await self.doors.command(caller, ADMIN, act)
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await rows.get(conn, Production, production), await rows.get(
                 conn, Participation, participation
             )
@@ -221,7 +221,7 @@ class Productions:
 
     async def end_appointment(self, caller: Caller, name: str) -> Contact:
         """Ends a role; the seats held under it end before this returns."""
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             where = (await rows.get(conn, Appointment, name)).participation
 
         async def act(conn: AsyncConnection, standing: Standing) -> Done:
@@ -235,15 +235,15 @@ class Productions:
         return await self._contact(name)
 
     async def _production(self, name: str) -> Production:
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await rows.get(conn, Production, name)
 
     async def _participation(self, name: str) -> Participation:
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await rows.get(conn, Participation, name)
 
     async def _contact(self, name: str) -> Contact:
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             (contact,) = await circles.contacts(conn, appointments.c.name == name)
             return contact
 

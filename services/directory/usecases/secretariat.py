@@ -92,7 +92,7 @@ class Secretariat:
 
     async def _admission(self, names: tuple[str, ...]) -> Admission:
         organisation, admin, *standing = names
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return Admission(
                 organisation=await rows.get(conn, Organisation, organisation),
                 admin=await rows.get(conn, Member, admin),
@@ -116,7 +116,7 @@ class Secretariat:
             return Done((name,), await policy.touched_by_organisation(conn, name) if moved else ())
 
         await self.doors.command(caller, SECRETARIAT, act, ends=leaves)
-        async with self.doors.database.transaction() as conn:
+        async with self.doors.database.reading() as conn:
             return await rows.get(conn, Organisation, name)
 
 

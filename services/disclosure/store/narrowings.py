@@ -30,7 +30,7 @@ async def apply(database: Database, narrowings: Sequence[Narrowing]) -> None:
         await database.run_unit(partial(_apply_each, some))
     touched: dict[str, int] = {}
     for some in _parts(narrowings):
-        async with database.transaction() as conn:
+        async with database.reading() as conn:
             touched |= await _of_consents(conn, some)
     touched |= _touched(narrowings)
     for names in _parts(sorted(touched.items())):

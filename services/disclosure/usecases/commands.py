@@ -92,7 +92,7 @@ async def command(
 
     Standing is read before the lock too: who has none must not be able to hold the lock of those who have.
     """
-    async with deps.database.glance() as conn:
+    async with deps.database.reading() as conn:
         await standing(conn)
     if on_standing:
         on_standing()

@@ -42,7 +42,7 @@ class Consenting:
     async def give(self, request: rpc.GiveConsentRequest, call: Call) -> rpc.GiveConsentResponse:
         """Gives consent, whole or in part; a newer one supersedes."""
         incident = incident_of(request.notice)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             await reports.owned(conn, call.actor, incident)
             if (answer := await replayed(conn, call, request, rpc.GiveConsentResponse)) is not None:
                 return answer

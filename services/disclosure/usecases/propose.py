@@ -45,7 +45,7 @@ async def handler_grant(deps: Deps, call: Call, incident: str) -> Grant[Handle, 
 
     Whoever has no seat costs the policy engine nothing (T28).
     """
-    async with deps.database.transaction() as conn:
+    async with deps.database.reading() as conn:
         await reports.handled(conn, call.actor, incident)
     return await deps.authz.require(call.actor, Handle, IncidentRef(incident))
 
@@ -77,7 +77,7 @@ class Handling:
         """Asks the reporter about a notice; nothing is shared, and exclusions show nowhere."""
         incident = incident_of(request.notice)
         grant = await handler_grant(self._deps, call, incident)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             row = await reports.handled(conn, call.actor, incident)
             if (answer := await replayed(conn, call, request, rpc.ProposeNoticeResponse)) is not None:
                 return answer

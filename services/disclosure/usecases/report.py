@@ -34,7 +34,7 @@ class Reporting:
 
     async def submit(self, request: rpc.SubmitReportRequest, call: Call) -> rpc.SubmitReportResponse:
         """Takes in a report whole, or not at all. Once in, it is never lost."""
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             if (answer := await replayed(conn, call, request, rpc.SubmitReportResponse)) is not None:
                 return answer
         submission = Submission(self._deps.installation, request, _keys(call))
@@ -106,7 +106,7 @@ class Reporting:
 
     async def change_intake(self, request: rpc.ChangeIntakeRequest, call: Call) -> rpc.ChangeIntakeResponse:
         """Replaces the intake: whoever is no longer named loses seat and wraps before the call returns."""
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             row, _ = await reports.owned(conn, call.actor, request.incident)
             if (answer := await replayed(conn, call, request, rpc.ChangeIntakeResponse)) is not None:
                 return answer

@@ -35,7 +35,7 @@ class Seats:
         await self._require_announced(call.actor, request.new_kid)
         size = min(request.page_size or successors.SEATS_PAGE, successors.SEATS_PAGE)
         kid, subject = call.actor.kid, call.actor.subject
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             rows = await successors.seats_to_hand_over(conn, kid, subject, request.new_kid, size)
             listed = [
                 (row, await successors.wraps_to_hand_over(conn, row.grant_name, kid, request.new_kid))
@@ -71,7 +71,7 @@ class Seats:
             await remember(conn, *key, b"")
 
         # Before the lock too: who has no seat must not hold up those who have.
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             await standing(conn)
         await self._require_announced(call.actor, rewrap.new_kid)
         await self._deps.database.run_unit(work, Lock(rewrap.incident))

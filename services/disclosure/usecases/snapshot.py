@@ -19,13 +19,13 @@ class Snapshots:
 
     async def fetch(self, request: rpc.FetchSnapshotRequest, _call: Call) -> rpc.FetchSnapshotResponse:
         """Returns the snapshot; none for an incident that is not there, which is no refusal to a service."""
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             return rpc.FetchSnapshotResponse(snapshot=await snapshots.snapshot(conn, request.incident))
 
     async def versions(self, request: rpc.ListVersionsRequest, _call: Call) -> rpc.ListVersionsResponse:
         """Lists incidents by name; fewer than asked for on the last page."""
         size = min(request.page_size or DEFAULT_VERSIONS, MAX_VERSIONS)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             rows = await policy.versions(conn, request.after, size)
         return rpc.ListVersionsResponse(
             versions=[rpc.IncidentVersion(incident=name, version=version) for name, version in rows]

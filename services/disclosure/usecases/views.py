@@ -126,13 +126,13 @@ class ReporterViews:
 
     async def report(self, request: rpc.GetReportRequest, call: Call) -> rpc.GetReportResponse:
         """The report, by name or by the caller's key alone."""
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             row, _ = await reports.owned(conn, call.actor, request.incident)
             return rpc.GetReportResponse(report=await report(conn, row.name))
 
     async def circle(self, request: rpc.GetCircleRequest, call: Call) -> rpc.GetCircleResponse:
         """Who can be chosen or sealed to."""
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             row, grant = await reports.owned(conn, call.actor, request.incident)
             kids = await reports.intake_kids(conn, grant)
         return rpc.GetCircleResponse(
@@ -143,7 +143,7 @@ class ReporterViews:
     async def sections(self, request: rpc.ListSectionsRequest, call: Call) -> rpc.ListSectionsResponse:
         """Sections that the reporter can open, oldest first."""
         page = Page(self._deps.pages, request, call, SECTIONS_PAGE)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             _, grant = await reports.owned(conn, call.actor, request.incident)
             rows = await reports.readable_sections(conn, grant, page.cursor(), page.size + 1)
         shown, token = page.cut(rows, lambda row: str(row.name))
@@ -154,7 +154,7 @@ class ReporterViews:
     ) -> rpc.ListConsentRequestsResponse:
         """Requests for consent, newest first."""
         page = Page(self._deps.pages, request, call, REQUESTS_PAGE)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             _, grant = await reports.owned(conn, call.actor, request.incident)
             rows = await notices.page(conn, grant, page.cursor(), page.size + 1)
             shown, token = page.cut(rows, lambda row: str(row.name))
@@ -169,7 +169,7 @@ class ReporterViews:
     ) -> rpc.GetConsentRequestResponse:
         """One request with what vouches for everyone it names."""
         incident = incident_of(request.notice)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             await reports.owned(conn, call.actor, incident)
             notice = await notices.of_incident(conn, request.notice, incident)
             asked = await consent_request(conn, request.notice)
@@ -184,7 +184,7 @@ class ReporterViews:
     ) -> rpc.ListConsentEventsResponse:
         """Consents, refusals and withdrawals, newest first."""
         page = Page(self._deps.pages, request, call, EVENTS_PAGE)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             _, grant = await reports.owned(conn, call.actor, request.incident)
             rows = await acts.consent_events(conn, grant, page.cursor(), page.size + 1)
         shown, token = page.cut(rows, lambda row: int(row.id))
@@ -193,7 +193,7 @@ class ReporterViews:
     async def openings(self, request: rpc.ListOpeningsRequest, call: Call) -> rpc.ListOpeningsResponse:
         """Who opened what and when, newest first."""
         page = Page(self._deps.pages, request, call, OPENINGS_PAGE)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             _, grant = await reports.owned(conn, call.actor, request.incident)
             rows = await reports.releases(conn, grant, page.cursor(), page.size + 1)
         shown, token = page.cut(rows, lambda row: int(row.id))
@@ -241,7 +241,7 @@ class HandlerViews:
     ) -> rpc.HandlerServiceGetReportResponse:
         """The report with its newest intake and the reporter's keys."""
         grant = await handler_grant(self._deps, call, request.incident)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             row = await reports.handled(conn, call.actor, grant.on.name)
             kids = [seat.kid for seat in await reports.live_handlers(conn, row.name)]
         return rpc.HandlerServiceGetReportResponse(
@@ -263,7 +263,7 @@ class HandlerViews:
         """Sections that the handler can open, oldest first."""
         page = Page(self._deps.pages, request, call, SECTIONS_PAGE)
         grant = await handler_grant(self._deps, call, request.incident)
-        async with self._deps.database.transaction() as conn:
+        async with self._deps.database.reading() as conn:
             await reports.handled(conn, call.actor, grant.on.name)
             rows = await reports.readable_sections(conn, grant, page.cursor(), page.size + 1)
         shown, token = page.cut(rows, lambda row: str(row.name))

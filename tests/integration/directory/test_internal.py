@@ -15,6 +15,7 @@ from meldbrug.crypto.statements import StatementKind
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
 from meldbrug.statements.v1 import statements_pb2 as wire
 from services.directory.bootstrap import bootstrap
+from services.directory.store import books
 from services.kernel.clock import SystemIds
 from services.kernel.config import ConfigurationError
 from services.kernel.db import Database
@@ -36,6 +37,20 @@ async def book(sector: Sector, *kids: str) -> Chain:
         "InternalService/FetchBook", rpc.FetchBookRequest(kids=kids)
     )
     return Chain(answer.book, sector.installation)
+
+
+@pytest.mark.parametrize("named", [False, True])
+async def test_a_book_reads_no_table_from_end_to_end(sector: Sector, named: bool) -> None:
+    """However many keys there are: with the whole table as the last resort, no row is come by that way."""
+    asked, values = books._book([sector.installation], ["appointments/a"], [], named=named)
+    sent = asked.compile(dialect=sector.database.engine.dialect).construct_expanded_state(values)  # type: ignore[attr-defined]
+    async with sector.database.transaction() as conn:
+        await conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        told = await conn.exec_driver_sql(f"EXPLAIN {sent.statement}", dict(sent.parameters))
+        plan: list[str] = list(told.scalars())
+
+    assert [line for line in plan if "Scan" in line]
+    assert [line for line in plan if "Seq Scan" in line] == []
 
 
 async def test_every_key_ever_enrolled_stays_known_and_one_of_them_is_active(sector: Sector) -> None:

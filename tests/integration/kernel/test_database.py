@@ -53,6 +53,19 @@ async def test_a_unit_that_fails_leaves_nothing(database: Database) -> None:
     assert await names(database) == []
 
 
+async def test_who_only_reads_is_in_no_transaction_and_leaves_its_connection_to_those_who_write(
+    database: Database,
+) -> None:
+    began = text("SELECT now()")
+    async with database.reading() as conn:
+        first, second = await conn.scalar(began), await conn.scalar(began)
+
+    assert first < second, "two statements of one transaction begin at the same time"
+    with pytest.raises(sqlalchemy.exc.IntegrityError):
+        await database.run_unit(adding("a", "a"))
+    assert await names(database) == []
+
+
 async def test_a_cancelled_caller_waits_for_the_whole_unit(database: Database) -> None:
     caller = asyncio.create_task(database.run_unit(adding("a", "b", "c", wait_s=0.05)))
     await asyncio.sleep(0.07)
@@ -90,6 +103,10 @@ async def test_storms_of_cancellation_leave_the_pool_clean(database: Database) -
         async with database.transaction() as conn:
             await conn.execute(text("SELECT pg_sleep(0.01)"))
 
+    async def look() -> None:
+        async with database.reading() as conn:
+            await conn.execute(text("SELECT pg_sleep(0.01)"))
+
     for round_ in range(8):
         work = [
             *(
@@ -97,7 +114,8 @@ async def test_storms_of_cancellation_leave_the_pool_clean(database: Database) -
                 for number in range(8)
             ),
             *(database.run_raw(raw) for _ in range(4)),
-            *(read() for _ in range(8)),
+            *(read() for _ in range(4)),
+            *(look() for _ in range(4)),
         ]
         tasks = [asyncio.create_task(part) for part in work]
         await asyncio.sleep(0.002 * round_)
