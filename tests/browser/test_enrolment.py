@@ -14,6 +14,7 @@ from tests.support.actors import Actors, Hired
 from tests.support.browser import PASSPHRASE, Visitor
 from tests.support.sector import World
 
+pytestmark = pytest.mark.light_keys
 HALFWAY = "Het maken van je sleutel is halverwege gestopt."
 GO_ON = "Verder met je uitnodiging"
 UNKNOWN = "a" * 26

@@ -23,6 +23,8 @@ from tests.browser.test_passkeys import (
 from tests.support.authenticator import Authenticator
 from tests.support.browser import PASSPHRASE
 
+pytestmark = pytest.mark.light_keys
+
 
 @pytest.mark.parametrize("sealed", [False, True])
 async def test_a_key_file_takes_no_other_s_place_before_it_is_said_what_is_lost(
