@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import Visit
@@ -231,3 +232,19 @@ async def test_where_a_device_keeps_nothing_that_is_said_and_leaving_goes_on(
     await reporter.page.locator("button.leave").click()
 
     await reporter.page.wait_for_url(elsewhere)
+
+
+@pytest.mark.parametrize(
+    ("locale", "said"), [("nl-NL", "Dit toestel bewaart niets"), ("en-GB", "This device keeps nothing")]
+)
+async def test_where_a_browser_keeps_nothing_a_member_is_told_before_a_key_is_lost(
+    visit: Visit, locale: str, said: str
+) -> None:
+    """No key is chosen, and none made for an invitation, that would be gone with the page."""
+    member = await visit(locale=locale)
+    await member.page.add_init_script(NOTHING_KEPT)
+    await member.go("work")
+
+    await member.sees(said)
+    assert await member.page.locator("main input, main button").count() == 0
+    await member.has_no_barrier()

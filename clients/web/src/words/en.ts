@@ -293,6 +293,7 @@ export const en: Words = {
     leadPasskey: "Your key is on this device. Your passkey opens it, and your passphrase does too.",
     byPasskey: "Sign in with a passkey",
     none: "There is no key on this device yet. Choose your key file.",
+    unkept: "This device keeps nothing. Let this site keep data and load the page again.",
     bare: "This file has no passphrase. Choose one: without a passphrase this device keeps no key.",
     newPassphrase: "New passphrase",
     passphrase: "Passphrase",

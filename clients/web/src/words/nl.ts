@@ -297,6 +297,7 @@ export const nl = {
     leadPasskey: "Je sleutel staat op dit toestel. Je passkey opent hem, en je wachtzin ook.",
     byPasskey: "Aanmelden met passkey",
     none: "Op dit toestel staat nog geen sleutel. Kies je sleutelbestand.",
+    unkept: "Dit toestel bewaart niets. Laat deze site gegevens bewaren en laad de pagina opnieuw.",
     bare: "Dit bestand heeft geen wachtzin. Kies er een: zonder wachtzin bewaart dit toestel geen sleutel.",
     newPassphrase: "Nieuwe wachtzin",
     passphrase: "Wachtzin",

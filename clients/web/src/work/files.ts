@@ -9,6 +9,15 @@ const NEXT = "next-key-file/";
 /** The key that was made for an invitation, until the installation has taken it. */
 const INVITED = "invited-key-file";
 
+/** Whether this browser lets a site keep nothing: a key that is made here would be gone with the page. */
+export function keepsNothing(): boolean {
+  try {
+    return !localStorage;
+  } catch {
+    return true;
+  }
+}
+
 /** Whether a key file is kept on this device. */
 export function hasKey(storage: Storage = localStorage): boolean {
   return storage.getItem(PLACE) !== null;
