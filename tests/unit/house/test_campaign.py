@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -9,6 +11,16 @@ import pytest
 
 from tests.support.campaign import FRESH_FROM, Campaign, Plan, Record
 
+ROOT = Path(__file__).parents[3]
+LIMITS = """
+import pytest
+
+class Limits:
+    def pytest_collection_finish(self, session):
+        print("limits", [item.get_closest_marker("timeout").args for item in session.items])
+
+pytest.main("tests/property --deep machine --collect-only -q -n 0".split(), plugins=[Limits()])
+"""
 PLAN = Plan("trial", unit="pairs", floor=5, target=100, short_s=30)
 
 
@@ -71,3 +83,12 @@ def test_one_number_can_be_played_alone(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("MELDBRUG_CASE", "17")
 
     assert played(Campaign(PLAN, folder=tmp_path)) == [17]
+
+
+def test_a_deep_run_lasts_as_long_as_it_was_told_to():
+    """The limit of the short form would end it, as if a case had failed."""
+    told = subprocess.run(
+        [sys.executable, "-c", LIMITS], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "limits [(0,)]" in told.stdout
