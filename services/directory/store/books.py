@@ -6,14 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
     CTE,
     ColumnElement,
     Row,
     Select,
     Table,
     Text,
-    any_,
     cast,
     literal_column,
     null,
@@ -25,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import Book, Key, Signed
-from services.directory.store.rows import Query, rows
+from services.directory.store.rows import Query, among, rows
 from services.directory.store.tables import appointments, endorsements, keys, rotations
 from services.kernel.statements import Prepared
 
@@ -74,9 +72,9 @@ def _book(kids: list[str], vouched: list[str], pending: list[str], *, named: boo
     Whoever holds the keys, whoever signed for them, and the root, which endorsed the signers: the chain has
     no further step.
     """
-    holders = select(keys.c.member).where(_among(keys.c.kid, kids)).distinct().cte("holders")
+    holders = select(keys.c.member).where(among(keys.c.kid, kids)).distinct().cte("holders")
     role = appointments.c
-    chosen = _among(role.name, vouched) if named else role.member.in_(select(holders.c.member))
+    chosen = among(role.name, vouched) if named else role.member.in_(select(holders.c.member))
     roles = select(appointments).where(chosen).order_by(role.name).limit(BOUND).cte("roles")
     signers = union(select(roles.c.signer_kid), _signers(holders)).subquery()
     admins = select(keys.c.member).where(keys.c.kid.in_(select(signers.c.signer_kid)))
@@ -86,7 +84,7 @@ def _book(kids: list[str], vouched: list[str], pending: list[str], *, named: boo
     of_book = keys.c.kid.in_(select(every_kid.c.kid))
     book_keys = select(keys).where(of_book).order_by(keys.c.kid).limit(BOUND).cte("book_keys")
     mine = select(book_keys.c.kid)
-    rotated = rotations.c.old_kid.in_(mine), or_(rotations.c.completed, _among(rotations.c.new_kid, pending))
+    rotated = rotations.c.old_kid.in_(mine), or_(rotations.c.completed, among(rotations.c.new_kid, pending))
     every = union_all(
         select(*_part(KEYS, book_keys.c.kid, book_keys.c.member, book_keys.c.signing, book_keys.c.sealing)),
         _statements(ENDORSEMENTS, endorsements, endorsements.c.kid.in_(mine)),
@@ -94,11 +92,6 @@ def _book(kids: list[str], vouched: list[str], pending: list[str], *, named: boo
         select(*_part(APPOINTMENTS, roles.c.name, null(), roles.c.statement, roles.c.signature)),
     )
     return select(every.subquery())
-
-
-def _among(column: ColumnElement[str], names: Any) -> ColumnElement[bool]:
-    # One text whatever their number: the driver parses and the server plans it once.
-    return column == any_(cast(names, ARRAY(Text)))
 
 
 def _signers(people: CTE) -> Select[str]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Text, any_, cast, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import Key, Member, Organisation, Signed, Standing
-from services.directory.store.rows import Query, columns, entity, every, get, rows
+from services.directory.store.rows import Query, among, columns, entity, every, get, rows
 from services.directory.store.tables import (
     endorsements,
     keys,
@@ -38,8 +38,7 @@ def _standings(kids: list[str]) -> Query:
         select(*columns(Key), *columns(Member), *columns(Organisation))
         .join(members, members.c.name == keys.c.member)
         .join(organisations, organisations.c.name == members.c.organisation)
-        # One text whatever their number: the driver parses and the server plans it once.
-        .where(keys.c.kid == any_(cast(kids, ARRAY(Text))))
+        .where(among(keys.c.kid, kids))
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, Table, select, true, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Select, Table, Text, any_, cast, select, true, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,6 +40,11 @@ def columns(cls: type) -> list[ColumnElement[object]]:
 def entity(cls: type[E], values: Iterator[Any]) -> E:
     """Takes as many values as `cls` has fields and makes one."""
     return cls(**{field.name: next(values) for field in fields(cls)})  # type: ignore[arg-type]  # E is a dataclass
+
+
+def among(column: ColumnElement[str], names: Any) -> ColumnElement[bool]:
+    """Whether a column is one of the names: one text whatever their number, parsed and planned once."""
+    return column == any_(cast(names, ARRAY(Text)))
 
 
 async def rows(
