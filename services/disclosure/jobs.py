@@ -47,11 +47,11 @@ class Followups:
 
     async def ended_followup(self, target: str) -> None:
         """Closes the seats of an ended key or appointment."""
-        await self._mend_each(await self._found(lambda conn: closings.incidents_of_target(conn, target)))
+        await self._mend_each(await self._found(lambda conn: overdue.incidents_of_target(conn, target)))
 
     async def affiliation_followup(self, organisation: str) -> None:
         """Closes seats of, and syncs the exclusion of, whoever came to belong to an excluded organisation."""
-        incidents = await self._found(lambda conn: closings.incidents_excluding(conn, organisation))
+        incidents = await self._found(lambda conn: overdue.incidents_excluding(conn, organisation))
         await self._mend_each(incidents)
         await for_each(incidents, self._deps.sync.sync)
 
@@ -72,7 +72,7 @@ class Followups:
     async def resweep(self) -> None:
         """Does again what any lost job would have done here; coordination asks for the versions by itself."""
         try:
-            await self._mend_each(await self._found(closings.incidents_with_lost_seats))
+            await self._mend_each(await self._found(overdue.incidents_with_lost_seats))
         finally:
             await self._deps.sync.resweep()
 

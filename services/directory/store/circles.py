@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import (
@@ -21,7 +22,7 @@ from services.directory.domain import (
     Production,
 )
 from services.directory.store.books import book
-from services.directory.store.rows import Query, columns, every, rows
+from services.directory.store.rows import Query, among, columns, every, rows
 from services.directory.store.tables import appointments, members, organisations, participations, productions
 from services.kernel.statements import Prepared
 
@@ -52,6 +53,16 @@ CURRENT = and_(
 )
 
 
+async def is_independent_point(conn: AsyncConnection, organisation: str) -> bool:
+    """Whether an organisation is the independent point."""
+    return bool(await conn.scalar(*_is_independent_point(organisation=organisation)))
+
+
+@Prepared
+def _is_independent_point(organisation: str) -> Select[bool]:
+    return select(of_independent_point(organisation))
+
+
 def of_independent_point(organisation: str) -> ColumnElement[bool]:
     """Whether an organisation is the independent point, which takes part in everything."""
     return exists().where(participations.c.independent, participations.c.organisation == organisation)
@@ -67,21 +78,71 @@ def takes_part(organisation: str) -> ColumnElement[bool]:
     return or_(own, of_independent_point(organisation))
 
 
-async def production_where(conn: AsyncConnection, condition: ColumnElement[bool]) -> Production | None:
-    """Returns the one production that satisfies the condition, if any."""
-    found = await every(conn, Production, select(*columns(Production)).where(condition))
-    return found[0] if found else None
+async def production(conn: AsyncConnection, name: str) -> Production | None:
+    """Returns the production of that name, if any."""
+    return await _first(conn, *_production(given=name, by="name"))
 
 
-async def contacts(conn: AsyncConnection, condition: ColumnElement[bool]) -> tuple[Contact, ...]:
-    """Returns at most 256 roles that satisfy the condition, with their holders' current keys.
+async def production_by_code(conn: AsyncConnection, code: str) -> Production | None:
+    """Returns the production with that code, if any."""
+    return await _first(conn, *_production(given=code, by="code"))
 
-    The independent point's come first: nobody crowds them out by appointing many.
-    """
-    return await every(conn, Contact, _contacts(condition))
+
+async def own_production(conn: AsyncConnection, name: str, own: str) -> Production | None:
+    """Returns the production of that name where an organisation takes part, if any."""
+    return await _first(conn, *_own_production(name=name, own=own))
+
+
+async def _first(conn: AsyncConnection, query: Query, values: Mapping[str, Any]) -> Production | None:
+    return next(iter(await every(conn, Production, query, values)), None)
+
+
+@Prepared
+def _production(given: str, *, by: str) -> Query:
+    return select(*columns(Production)).where(productions.c[by] == given)
+
+
+@Prepared
+def _own_production(name: str, own: str) -> Query:
+    return select(*columns(Production)).where(productions.c.name == name, takes_part(own))
+
+
+async def current_roles(conn: AsyncConnection, member: str) -> tuple[Contact, ...]:
+    """Returns the roles of a member that count now."""
+    return await every(conn, Contact, *_current_roles(member=member))
+
+
+@Prepared
+def _current_roles(member: str) -> Query:
+    return _contacts(and_(appointments.c.member == member, CURRENT))
+
+
+async def roles(conn: AsyncConnection, members_: Iterable[str]) -> tuple[Contact, ...]:
+    """Returns the roles that members have or had."""
+    return await every(conn, Contact, *_roles(holders=list(members_)))
+
+
+@Prepared
+def _roles(holders: list[str]) -> Query:
+    return _contacts(among(appointments.c.member, holders))
+
+
+async def role(conn: AsyncConnection, appointment: str) -> Contact:
+    """Returns the role that an appointment made."""
+    (found,) = await every(conn, Contact, *_role(appointment=appointment))
+    return found
+
+
+@Prepared
+def _role(appointment: str) -> Query:
+    return _contacts(appointments.c.name == appointment)
 
 
 def _contacts(condition: ColumnElement[bool]) -> Query:
+    """At most 256 roles that satisfy the condition, with their holders' current keys.
+
+    The independent point's come first: nobody crowds them out by appointing many.
+    """
     return (
         select(*CONTACT)
         .join(members, members.c.name == appointments.c.member)
@@ -95,14 +156,13 @@ def _contacts(condition: ColumnElement[bool]) -> Query:
 
 @Prepared
 def _current_contacts(of: list[str]) -> Query:
-    return _contacts(and_(appointments.c.participation.in_(of), CURRENT))
+    return _contacts(and_(among(appointments.c.participation, of), CURRENT))
 
 
-async def entry(conn: AsyncConnection, production: Production | None) -> Circle:
+async def entry(conn: AsyncConnection, of: Production | None) -> Circle:
     """Returns who takes part in a production, or the standing entry: the independent point alone."""
-    name = production.name if production else ""
-    taking = await every(conn, Participation, *_entry(production=name))
-    return await _circle(conn, (production,) if production else (), taking)
+    taking = await every(conn, Participation, *_entry(production=of.name if of else ""))
+    return await _circle(conn, (of,) if of else (), taking)
 
 
 @Prepared
@@ -111,18 +171,30 @@ def _entry(production: str) -> Query:
     return _participations(and_(TAKES_PART, here))
 
 
-async def circle(conn: AsyncConnection, which: ColumnElement[bool]) -> Circle:
-    """Returns at most 64 participations that satisfy the condition, with their contacts that count now.
-
-    Args:
-        conn: The transaction.
-        which: Over participations and their organisations.
-    """
-    taking = await every(conn, Participation, _participations(which))
+async def circle(conn: AsyncConnection, names: Iterable[str]) -> Circle:
+    """Returns participations in any state, with their contacts that count now."""
+    taking = await every(conn, Participation, *_these(names=list(names)))
     return await _circle(conn, await _productions(conn, taking), taking)
 
 
+@Prepared
+def _these(names: list[str]) -> Query:
+    return _participations(among(participations.c.name, names))
+
+
+async def circle_of(conn: AsyncConnection, organisation: str) -> Circle:
+    """Returns where an organisation takes part, with the contacts that count now."""
+    taking = await every(conn, Participation, *_taking(organisation=organisation))
+    return await _circle(conn, await _productions(conn, taking), taking)
+
+
+@Prepared
+def _taking(organisation: str) -> Query:
+    return _participations(and_(participations.c.organisation == organisation, TAKES_PART))
+
+
 def _participations(which: ColumnElement[bool]) -> Query:
+    """At most 64 participations that satisfy the condition, which can be over their organisations too."""
     return (
         select(*columns(Participation))
         .join(organisations, organisations.c.name == participations.c.organisation)
@@ -148,40 +220,56 @@ async def _circle(
 
 async def _productions(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Production, ...]:
     names = {participation.production for participation in of}
-    return await every(conn, Production, select(*columns(Production)).where(productions.c.name.in_(names)))
+    return await every(conn, Production, *_productions_named(names=list(names)))
+
+
+@Prepared
+def _productions_named(names: list[str]) -> Query:
+    return select(*columns(Production)).where(among(productions.c.name, names))
 
 
 async def titles(conn: AsyncConnection, of: Iterable[Participation]) -> dict[str, tuple[str, str]]:
     """Returns the titles of productions and of who leads them, by the names of the productions."""
-    query = (
+    names = {participation.production for participation in of}
+    return {row.name: (row.title, row.lead_title) for row in await rows(conn, *_titles(names=list(names)))}
+
+
+@Prepared
+def _titles(names: list[str]) -> Query:
+    return (
         select(productions.c.name, productions.c.title, organisations.c.title.label("lead_title"))
         .join(organisations, organisations.c.name == productions.c.lead)
-        .where(productions.c.name.in_({participation.production for participation in of}))
+        .where(among(productions.c.name, names))
     )
-    return {row.name: (row.title, row.lead_title) for row in await rows(conn, query)}
 
 
 async def _organisations(conn: AsyncConnection, of: Iterable[Participation]) -> tuple[Organisation, ...]:
     names = {participation.organisation for participation in of}
-    return await every(conn, Organisation, *_named(names=names))
+    return await every(conn, Organisation, *_named(names=list(names)))
 
 
 @Prepared
-def _named(names: set[str]) -> Query:
-    return select(*columns(Organisation)).where(organisations.c.name.in_(names))
+def _named(names: list[str]) -> Query:
+    return select(*columns(Organisation)).where(among(organisations.c.name, names))
 
 
 async def count_participations(conn: AsyncConnection, production: str) -> int:
     """Returns how many organisations take part or were asked to."""
-    query = select(func.count()).where(
-        participations.c.production == production, participations.c.state != ParticipationState.ENDED
-    )
-    return (await conn.execute(query.select_from(participations))).scalar_one()
+    return await conn.scalar(*_count(production=production)) or 0
+
+
+@Prepared
+def _count(production: str) -> Select[int]:
+    row = participations.c
+    return select(func.count()).where(row.production == production, row.state != ParticipationState.ENDED)
 
 
 async def current_appointments(conn: AsyncConnection, participation: str) -> tuple[Appointment, ...]:
     """Returns the roles for a participation that were not ended."""
-    query = select(*columns(Appointment)).where(
-        appointments.c.participation == participation, appointments.c.ended.is_(False)
-    )
-    return await every(conn, Appointment, query)
+    return await every(conn, Appointment, *_appointments(participation=participation))
+
+
+@Prepared
+def _appointments(participation: str) -> Query:
+    row = appointments.c
+    return select(*columns(Appointment)).where(row.participation == participation, row.ended.is_(False))

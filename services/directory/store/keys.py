@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,13 @@ from services.kernel.statements import Prepared
 
 # A membership with its public key, once one was sent.
 Enrolled = tuple[Member, Key | None]
+
+_ENDORSEMENT = postgresql.insert(endorsements).on_conflict_do_nothing()
+_COUNTED = postgresql.insert(sequences)
+_SEQUENCE = _COUNTED.on_conflict_do_update(
+    index_elements=["organisation", "signer_kid"],
+    set_={"last": func.greatest(sequences.c.last, _COUNTED.excluded.last)},
+)
 
 
 async def standings(conn: AsyncConnection, kids: Iterable[str]) -> list[Standing]:
@@ -49,7 +56,12 @@ def _standing(values: Any) -> Standing:
 
 async def keys_of(conn: AsyncConnection, members_: Iterable[str]) -> tuple[Key, ...]:
     """Returns every key that members have or had."""
-    return await every(conn, Key, select(*columns(Key)).where(keys.c.member.in_(list(members_))))
+    return await every(conn, Key, *_keys_of(holders=list(members_)))
+
+
+@Prepared
+def _keys_of(holders: list[str]) -> Query:
+    return select(*columns(Key)).where(among(keys.c.member, holders))
 
 
 async def with_keys(conn: AsyncConnection, found: Sequence[Member]) -> tuple[Enrolled, ...]:
@@ -61,7 +73,7 @@ async def with_keys(conn: AsyncConnection, found: Sequence[Member]) -> tuple[Enr
 
 @Prepared
 def _keys(kids: list[str]) -> Query:
-    return select(*columns(Key)).where(keys.c.kid.in_(kids))
+    return select(*columns(Key)).where(among(keys.c.kid, kids))
 
 
 async def enrolled(database: Database, name: str) -> Enrolled:
@@ -78,7 +90,7 @@ async def add_endorsement(conn: AsyncConnection, kid: str, signer_kid: str, sign
         "statement": signed.statement,
         "signature": signed.signature,
     }
-    await conn.execute(postgresql.insert(endorsements).values(values).on_conflict_do_nothing())
+    await conn.execute(_ENDORSEMENT, values)
 
 
 async def put_rotation(conn: AsyncConnection, old_kid: str, new_kid: str, signed: Signed) -> None:
@@ -101,18 +113,16 @@ async def complete_rotation(conn: AsyncConnection, old_kid: str, new_kid: str) -
 
 async def last_sequence(conn: AsyncConnection, organisation: str, signer_kid: str) -> int:
     """Returns the signer's last sequence at an organisation; 0 when there was none."""
-    query = select(sequences.c.last).where(
-        sequences.c.organisation == organisation, sequences.c.signer_kid == signer_kid
-    )
-    return (await conn.execute(query)).scalar() or 0
+    return await conn.scalar(*_last_sequence(organisation=organisation, signer_kid=signer_kid)) or 0
+
+
+@Prepared
+def _last_sequence(organisation: str, signer_kid: str) -> Select[int]:
+    row = sequences.c
+    return select(row.last).where(row.organisation == organisation, row.signer_kid == signer_kid)
 
 
 async def keep_sequence(conn: AsyncConnection, organisation: str, signer_kid: str, last: int) -> None:
     """Notes the signer's last sequence at an organisation."""
-    statement = postgresql.insert(sequences).values(
-        organisation=organisation, signer_kid=signer_kid, last=last
-    )
-    update_to = {"last": func.greatest(sequences.c.last, statement.excluded.last)}
-    await conn.execute(
-        statement.on_conflict_do_update(index_elements=["organisation", "signer_kid"], set_=update_to)
-    )
+    values = {"organisation": organisation, "signer_kid": signer_kid, "last": last}
+    await conn.execute(_SEQUENCE, values)

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, TypeVar
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Select, Table, Text, any_, cast, select, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Executable,
+    Row,
+    Select,
+    Table,
+    Text,
+    Update,
+    any_,
+    cast,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +32,8 @@ from services.kernel.statements import Prepared
 
 # A query over whatever columns.
 Query = Select[*tuple[Any, ...]]
+# What holds of a row for an organisation, whose name is given or is a statement's parameter.
+Condition = Callable[[str], ColumnElement[bool]]
 R = TypeVar("R", bound=domain.Resource)
 E = TypeVar("E")
 
@@ -76,28 +92,52 @@ def _named(name: str, *, cls: type) -> Query:
 
 
 async def page(
-    conn: AsyncConnection, cls: type[R], condition: ColumnElement[bool], after: str, size: int
+    conn: AsyncConnection, cls: type[R], condition: Condition, own: str, after: str, size: int
 ) -> tuple[R, ...]:
-    """Returns at most `size` entities that satisfy the condition, by name, behind `after`."""
+    """Returns at most `size` entities that satisfy a condition on one's organisation, by name.
+
+    Args:
+        conn: The transaction.
+        cls: Of what.
+        condition: A function of a module: a page's statement is kept for each.
+        own: The organisation.
+        after: The name behind which they are.
+        size: At most so many.
+    """
+    return await every(conn, cls, *_page(own=own, after=after, size=size, cls=cls, condition=condition))
+
+
+@Prepared
+def _page(own: str, after: str, size: int, *, cls: type, condition: Condition) -> Query:
     name = TABLES[cls].c.name
-    query = select(*columns(cls)).where(condition, name > after).order_by(name).limit(size)
-    return await every(conn, cls, query)
+    return select(*columns(cls)).where(condition(own), name > after).order_by(name).limit(size)
 
 
 async def add(conn: AsyncConnection, thing: object, **more: object) -> bool:
     """Inserts an entity, `more` beside it. False when that name, or a rival, is there already."""
     names = [field.name for field in fields(thing)]  # type: ignore[arg-type]  # entities only
     values = {name: getattr(thing, name) for name in names}
-    statement = postgresql.insert(TABLES[type(thing)]).values(**values, **more).on_conflict_do_nothing()
-    return (await conn.execute(statement.returning(true()))).first() is not None
+    statement, _ = _adding(cls=type(thing))
+    return (await conn.execute(statement, {**values, **more})).first() is not None
+
+
+@Prepared
+def _adding(*, cls: type) -> Executable:
+    return postgresql.insert(TABLES[cls]).on_conflict_do_nothing().returning(true())
 
 
 async def save(conn: AsyncConnection, thing: R) -> R:
     """Writes a changed entity over the version it was read at. Raises StaleEtag when another came first."""
-    table, later = TABLES[type(thing)], replace(thing, version=thing.version + 1)
-    statement = update(table).where(table.c.name == thing.name, table.c.version == thing.version)
-    if (await conn.execute(statement.values(asdict(later)))).rowcount != 1:
+    later = replace(thing, version=thing.version + 1)
+    statement, was = _saving(which=thing.name, read_at=thing.version, cls=type(thing))
+    if (await conn.execute(statement, {**asdict(later), **was})).rowcount != 1:
         raise StaleEtag
     if later.closed_as is not None:
         note("closed", name=later.name, version=later.version, state=later.closed_as)
     return later
+
+
+@Prepared
+def _saving(which: str, read_at: int, *, cls: type) -> Update:
+    row = TABLES[cls].c
+    return update(TABLES[cls]).where(row.name == which, row.version == read_at)

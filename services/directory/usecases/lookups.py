@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, and_, select, true
+from sqlalchemy import ColumnElement, and_, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.directory.domain import (
@@ -25,7 +25,8 @@ from services.directory.domain import (
 )
 from services.directory.store import books, circles, keys, rows
 from services.directory.store.keys import Enrolled
-from services.directory.store.tables import appointments, members, participations, productions
+from services.directory.store.rows import Condition
+from services.directory.store.tables import members, participations
 from services.directory.usecases.doors import ADMIN, MEMBER, SECRETARIAT, SELF, Caller, Door, Doors
 from services.directory.usecases.vouching import public_keys
 from services.kernel.db import app_now
@@ -61,7 +62,7 @@ class Lookups:
     async def production_by_code(self, code: str) -> Circle:
         """Returns the circle of the production with this code, without the code."""
         async with self.doors.database.reading() as conn:
-            return _without_codes(await _entry(conn, productions.c.code == code))
+            return _without_codes(await _entry(conn, await circles.production_by_code(conn, code)))
 
     async def standing_entry(self) -> Circle:
         """Returns the independent point's circle."""
@@ -72,8 +73,7 @@ class Lookups:
         """Returns the caller's membership and current roles."""
 
         async def query(conn: AsyncConnection, standing: Standing) -> tuple[Standing, tuple[Contact, ...]]:
-            own = and_(appointments.c.member == standing.member.name, circles.CURRENT)
-            return standing, await circles.contacts(conn, own)
+            return standing, await circles.current_roles(conn, standing.member.name)
 
         return await self.doors.read(caller, SELF, query)
 
@@ -81,8 +81,8 @@ class Lookups:
         """Returns the circle of a production that the caller's organisation takes part in."""
 
         async def query(conn: AsyncConnection, standing: Standing) -> Circle:
-            own = circles.takes_part(standing.organisation.name)
-            return await _entry(conn, and_(productions.c.name == production, own))
+            own = standing.organisation.name
+            return await _entry(conn, await circles.own_production(conn, production, own))
 
         return await self.doors.read(caller, MEMBER, query)
 
@@ -91,7 +91,7 @@ class Lookups:
 
         async def query(conn: AsyncConnection, _: Standing) -> tuple[Book, tuple[Contact, ...]]:
             holders = {standing.member.name for standing in await keys.standings(conn, kids)}
-            roles = await circles.contacts(conn, appointments.c.member.in_(holders))
+            roles = await circles.roles(conn, holders)
             return await books.book(conn, kids, None, pending=kids), roles
 
         return await self.doors.read(caller, MEMBER, query)
@@ -100,11 +100,9 @@ class Lookups:
         """Returns where an organisation takes part, for members of the independent point."""
 
         async def query(conn: AsyncConnection, standing: Standing) -> Circle:
-            independent = select(circles.of_independent_point(standing.organisation.name))
-            if not (await conn.execute(independent)).scalar():
+            if not await circles.is_independent_point(conn, standing.organisation.name):
                 raise NotPermitted
-            which = and_(participations.c.organisation == organisation, circles.TAKES_PART)
-            return _without_codes(await circles.circle(conn, which))
+            return _without_codes(await circles.circle_of(conn, organisation))
 
         return await self.doors.read(caller, MEMBER, query)
 
@@ -114,7 +112,7 @@ class Lookups:
 
     async def list_members(self, caller: Caller, page: PageRequest) -> tuple[tuple[Enrolled, ...], str]:
         """Returns members of the caller's organisation, with their keys."""
-        found, more = await self._list(caller, ADMIN, Member, page, lambda own: members.c.organisation == own)
+        found, more = await self._list(caller, ADMIN, Member, page, _members)
         return await self._with_keys(found), more
 
     async def list_participations(
@@ -124,9 +122,7 @@ class Lookups:
 
         Who is asked to take part sees of what, and by whom, before they say yes.
         """
-        found, more = await self._list(
-            caller, ADMIN, Participation, page, lambda own: participations.c.organisation == own
-        )
+        found, more = await self._list(caller, ADMIN, Participation, page, _participations)
         async with self.doors.database.reading() as conn:
             return found, await circles.titles(conn, found), more
 
@@ -134,14 +130,13 @@ class Lookups:
         self, caller: Caller, page: PageRequest
     ) -> tuple[tuple[Organisation, ...], str]:
         """Returns all organisations, for the secretariat."""
-        return await self._list(caller, SECRETARIAT, Organisation, page, lambda _: true())
+        return await self._list(caller, SECRETARIAT, Organisation, page, _all)
 
     async def list_pending_admins(
         self, caller: Caller, page: PageRequest
     ) -> tuple[tuple[Enrolled, ...], str]:
         """Returns members whose keys wait for the root's endorsement."""
-        pending = and_(members.c.admin, members.c.state == MemberState.KEY_PENDING)
-        found, more = await self._list(caller, SECRETARIAT, Member, page, lambda _: pending)
+        found, more = await self._list(caller, SECRETARIAT, Member, page, _pending)
         return await self._with_keys(found), more
 
     async def _with_keys(self, found: Sequence[Member]) -> tuple[Enrolled, ...]:
@@ -154,14 +149,14 @@ class Lookups:
         door: Door,
         cls: type[R],
         page: PageRequest,
-        condition: Callable[[str], ColumnElement[bool]],
+        condition: Condition,
     ) -> tuple[tuple[R, ...], str]:
         size = min(page.size or DEFAULT_PAGE, LARGEST_PAGE)
         principal = caller.actor.principal
 
         async def query(conn: AsyncConnection, standing: Standing) -> tuple[R, ...]:
             after = self._after(principal, caller.method, page.token)
-            return await rows.page(conn, cls, condition(standing.organisation.name), after, size + 1)
+            return await rows.page(conn, cls, condition, standing.organisation.name, after, size + 1)
 
         found = await self.doors.read(caller, door, query)
         more = self.pages.seal(principal, caller.method, (found[size - 1].name,)) if len(found) > size else ""
@@ -186,12 +181,12 @@ class Lookups:
         async with self.doors.database.reading() as conn:
             if not production:
                 return await circles.entry(conn, None)
-            return _without_codes(await _entry(conn, productions.c.name == production))
+            return _without_codes(await _entry(conn, await circles.production(conn, production)))
 
     async def fetch_participations(self, names: Sequence[str]) -> Circle:
         """Returns participations in any state, with the contacts that count now."""
         async with self.doors.database.reading() as conn:
-            return _without_codes(await circles.circle(conn, participations.c.name.in_(names)))
+            return _without_codes(await circles.circle(conn, names))
 
     async def fetch_book(self, kids: Sequence[str]) -> Book:
         """Returns what vouches for keys."""
@@ -201,6 +196,22 @@ class Lookups:
     async def known_keys(self, kids: Sequence[str]) -> list[KnownKey]:
         """Returns what is known of keys, as the key ring of this service's own callers."""
         return [_known(standing) for standing in await self.resolve_keys(kids)]
+
+
+def _members(own: str) -> ColumnElement[bool]:
+    return members.c.organisation == own
+
+
+def _participations(own: str) -> ColumnElement[bool]:
+    return participations.c.organisation == own
+
+
+def _all(_own: str) -> ColumnElement[bool]:
+    return true()
+
+
+def _pending(_own: str) -> ColumnElement[bool]:
+    return and_(members.c.admin, members.c.state == MemberState.KEY_PENDING)
 
 
 def _known(standing: Standing) -> KnownKey:
@@ -215,8 +226,7 @@ def _known(standing: Standing) -> KnownKey:
     )
 
 
-async def _entry(conn: AsyncConnection, condition: ColumnElement[bool]) -> Circle:
-    production = await circles.production_where(conn, condition)
+async def _entry(conn: AsyncConnection, production: Production | None) -> Circle:
     if production is None:
         raise NotPermitted
     return await circles.entry(conn, production)

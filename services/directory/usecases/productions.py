@@ -28,7 +28,6 @@ from services.directory.domain import (
     require_state,
 )
 from services.directory.store import circles, keys, rows
-from services.directory.store.tables import appointments
 from services.directory.usecases import vouching
 from services.directory.usecases.doors import (
     ADMIN,
@@ -244,8 +243,7 @@ class Productions:
 
     async def _contact(self, name: str) -> Contact:
         async with self.doors.database.reading() as conn:
-            (contact,) = await circles.contacts(conn, appointments.c.name == name)
-            return contact
+            return await circles.role(conn, name)
 
 
 async def _led(conn: AsyncConnection, standing: Standing, name: str) -> Production:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.disclosure.domain import Answer, CloseReason, ConsentState, NoticeState, closed_as
-from services.disclosure.store import closings
+from services.disclosure.store import closings, overdue
 from services.kernel.jobs import Jobs
 
 _CONSENT = {
@@ -98,7 +98,7 @@ class Closing:
 
     async def close_lost_seats(self, conn: AsyncConnection, incident: str) -> bool:
         """Closes seats of whoever was ended or excluded; returns whether there was one."""
-        lost = await closings.lost_seats(conn, incident)
+        lost = await overdue.lost_seats(conn, incident)
         for seat in lost:
             reason = CloseReason.EXCLUDED if seat.is_excluded else CloseReason.ENDED
             await self.close_seats(conn, incident, seat.grant, [seat.kid], reason)

@@ -24,7 +24,7 @@ from services.disclosure.domain import (
     require_pairs,
     wrong_state,
 )
-from services.disclosure.store import acts, notices, reports
+from services.disclosure.store import acceptances, acts, notices, proposals, reports
 from services.disclosure.usecases import views, wire
 from services.disclosure.usecases.commands import own_command, replayed, spoken_by_reporter
 from services.disclosure.usecases.deps import Deps
@@ -96,11 +96,11 @@ class Consenting:
     ) -> None:
         notice = await notices.of_incident(conn, request.notice, incident)
         await self._deps.closing.supersede(conn, request.notice)
-        await notices.add_consent(conn, consent, request.notice, incident, said, request.consent)
+        await proposals.add_consent(conn, consent, request.notice, incident, said, request.consent)
         await reports.add_wraps(conn, incident, consent, wire.wraps(request.wraps))
         await reports.take_seats(conn, incident, consent, request.notice, readers)
-        accepted = await notices.accepted(conn, request.notice, notice.recipient, said.terms_version)
-        await notices.offer(conn, request.notice, consent, said, _offered(notice.state, accepted=accepted))
+        accepted = await acceptances.accepted(conn, request.notice, notice.recipient, said.terms_version)
+        await proposals.offer(conn, request.notice, consent, said, _offered(notice.state, accepted=accepted))
         await acts.record(conn, incident, StatementKind.CONSENT, request.consent, notice=request.notice)
 
     async def refuse(self, request: rpc.RefuseConsentRequest, call: Call) -> rpc.RefuseConsentResponse:
@@ -121,7 +121,7 @@ class Consenting:
                 statements_pb2.Refusal,
                 notice=request.notice,
             )
-            await notices.refuse(conn, request.notice)
+            await proposals.refuse(conn, request.notice)
             await acts.record(conn, incident, StatementKind.REFUSAL, request.refusal, notice=request.notice)
             return rpc.RefuseConsentResponse(
                 consent_request=await views.consent_request(conn, request.notice)

@@ -28,7 +28,7 @@ from services.disclosure.domain import (
     require_shareable,
     wrong_state,
 )
-from services.disclosure.store import acts, notices, reports
+from services.disclosure.store import acts, notices, proposals, reports
 from services.disclosure.store.access import Handle, IncidentRef
 from services.disclosure.usecases import sections, wire
 from services.disclosure.usecases.commands import handler_command, replayed, require_bound
@@ -114,7 +114,7 @@ class Handling:
         if len(set(request.purposes)) != len(request.purposes):
             raise InvalidArgument("PURPOSE_MISMATCH")
         require_asking_period(valid_until, await app_now(conn), self._deps.limits)
-        proposal = notices.Proposal(
+        proposal = proposals.Proposal(
             notice=request.notice,
             incident=row.name,
             sender_participation=row.participation,
@@ -128,7 +128,7 @@ class Handling:
             terms_version=self._deps.terms.version,
             decision=request.decision,
         )
-        await notices.add(conn, proposal, self._deps.limits.answer_for)
+        await proposals.add(conn, proposal, self._deps.limits.answer_for)
 
     async def _decided(
         self,
@@ -175,10 +175,10 @@ class Handling:
             if notice.state not in ANSWERABLE or not notice.decision_stands:
                 raise wrong_state(NoticeState(notice.state))
             decision = await self._decided(conn, row, request, notice.recipient, call)
-            kinds = await notices.kinds(conn, request.notice)
+            kinds = await proposals.kinds(conn, request.notice)
             if decision.stands:
                 require_shareable(kinds, decision.ground, decision.reference)
-            await notices.decide(conn, request.notice, request.decision, stands=decision.stands)
+            await proposals.decide(conn, request.notice, request.decision, stands=decision.stands)
             if not decision.stands:
                 await self._deps.closing.close_notice(conn, request.notice, CloseReason.DECISION_REVOKED)
                 await self._deps.closing.changed(conn, incident)

@@ -15,7 +15,6 @@ from meldbrug.directory.v1 import directory_pb2 as pb
 from meldbrug.directory.v1 import directory_service_pb2 as rpc
 from services.directory.store import circles
 from services.directory.store.policy import policy_object
-from services.directory.store.tables import participations
 from services.directory.usecases.doors import Doors
 from services.kernel.errors import FailedPrecondition, Unavailable
 from services.kernel.jobs import Jobs
@@ -460,7 +459,7 @@ async def test_a_circle_costs_the_same_number_of_queries_whatever_its_size(secto
         event.listen(engine, "before_cursor_execute", note)
         try:
             async with sector.database.transaction() as conn:
-                await circles.circle(conn, participations.c.name == place)
+                await circles.circle(conn, [place])
         finally:
             event.remove(engine, "before_cursor_execute", note)
         return len(statements)
