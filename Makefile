@@ -65,7 +65,7 @@ clean: ## remove the environment, the stack and its data, and every cache of thi
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): uv.lock pyproject.toml clients/python/pyproject.toml
-	@$(PYTHON) services/stack/environment.py
+	@$(PYTHON) services/stack/environment.py $(if $(filter file,$(origin PYTHON)),,--this)
 
 $(APP): $(PACKAGES) $(APP_SOURCES)
 	@$(IN_VENV) -m clients.environment run build --workspaces
