@@ -99,6 +99,7 @@ class Database:
                 "options": self.options,
                 "application_name": app_name,
                 "connect_timeout": CONNECT_TIMEOUT_S,
+                "async_creator_fn": _connected,
             },
         )
         self._drivers = psycopg_pool.AsyncConnectionPool(
@@ -226,6 +227,26 @@ class Database:
         """Closes the pools."""
         await self._drivers.close()
         await self.engine.dispose()
+
+
+async def _connected(*where: Any, **how: Any) -> Driver:
+    """Connects; who is cancelled meanwhile leaves a connection that is closed as soon as it is there.
+
+    Else the exception itself would hold it, half open, until rubbish is next looked for, and with it one of
+    the server's places.
+    """
+    # Owned by this call, or else by what puts away what came of it.
+    connecting = asyncio.ensure_future(Driver.connect(*where, **how))  # noqa: TID251
+    try:
+        return await asyncio.shield(connecting)
+    except asyncio.CancelledError:
+        connecting.add_done_callback(_put_away)
+        raise
+
+
+def _put_away(connecting: asyncio.Future[Driver]) -> None:
+    if not connecting.cancelled() and not connecting.exception():
+        connecting.result().pgconn.finish()
 
 
 async def _settle(task: asyncio.Task[Any], limit_s: float) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 import sqlalchemy.exc
@@ -134,6 +136,37 @@ async def test_storms_of_cancellation_leave_the_pool_clean(database: Database) -
         assert status is psycopg.pq.TransactionStatus.IDLE
         assert (await conn.execute(text(OWN_LOCKS))).scalar() == 0
         await conn.close()
+
+
+async def test_a_cancelled_call_leaves_no_connection_half_open(alpha_url: str) -> None:
+    """I20: one that nobody goes on with holds a place at the server, for a minute or for ever."""
+
+    async def look() -> None:
+        opened = Database(alpha_url, "alpha", app_name="cancelled")
+        try:
+            async with opened.reading() as conn:
+                await conn.execute(text("SELECT 1"))
+        finally:
+            await opened.close()
+
+    def left() -> int:
+        port = make_url(alpha_url).port
+        links = psutil.Process().net_connections("tcp")
+        return sum(link.status == psutil.CONN_ESTABLISHED and link.raddr.port == port for link in links)
+
+    before = left()
+    gc.disable()
+    try:
+        for number in range(60):
+            task = asyncio.create_task(look())
+            await asyncio.sleep(number / 4000)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(5):
+            while left() > before:
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_a_pipeline_of_raw_work_is_one_transaction(database: Database) -> None:
