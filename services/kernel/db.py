@@ -236,7 +236,7 @@ async def _connected(*where: Any, **how: Any) -> Driver:
     the server's places.
     """
     # Owned by this call, or else by what puts away what came of it.
-    connecting = asyncio.ensure_future(Driver.connect(*where, **how))  # noqa: TID251
+    connecting = asyncio.ensure_future(Driver.connect(*where, **how))  # noqa: TID251 (owned, as said above)
     try:
         return await asyncio.shield(connecting)
     except asyncio.CancelledError:
