@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,7 +21,7 @@ from services.directory.domain import (
     Production,
 )
 from services.directory.store.books import book
-from services.directory.store.rows import Query, among, columns, every, rows
+from services.directory.store.rows import Query, among, columns, every, only, rows
 from services.directory.store.tables import appointments, members, organisations, participations, productions
 from services.kernel.statements import Prepared
 
@@ -78,28 +77,19 @@ def takes_part(organisation: str) -> ColumnElement[bool]:
     return or_(own, of_independent_point(organisation))
 
 
-async def production(conn: AsyncConnection, name: str) -> Production | None:
-    """Returns the production of that name, if any."""
-    return await _first(conn, *_production(given=name, by="name"))
-
-
-async def production_by_code(conn: AsyncConnection, code: str) -> Production | None:
-    """Returns the production with that code, if any."""
-    return await _first(conn, *_production(given=code, by="code"))
-
-
-async def own_production(conn: AsyncConnection, name: str, own: str) -> Production | None:
-    """Returns the production of that name where an organisation takes part, if any."""
-    return await _first(conn, *_own_production(name=name, own=own))
-
-
-async def _first(conn: AsyncConnection, query: Query, values: Mapping[str, Any]) -> Production | None:
-    return next(iter(await every(conn, Production, query, values)), None)
+async def production_by_code(conn: AsyncConnection, code: str) -> Production:
+    """Returns the production with that code. Raises NotPermitted when there is none."""
+    return await only(conn, Production, *_production_by_code(code=code))
 
 
 @Prepared
-def _production(given: str, *, by: str) -> Query:
-    return select(*columns(Production)).where(productions.c[by] == given)
+def _production_by_code(code: str) -> Query:
+    return select(*columns(Production)).where(productions.c.code == code)
+
+
+async def own_production(conn: AsyncConnection, name: str, own: str) -> Production:
+    """Returns the production of that name where an organisation takes part, or raises NotPermitted."""
+    return await only(conn, Production, *_own_production(name=name, own=own))
 
 
 @Prepared

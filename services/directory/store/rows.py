@@ -78,12 +78,17 @@ async def every(
     return tuple(entity(cls, iter(row)) for row in await rows(conn, query, values))
 
 
-async def get(conn: AsyncConnection, cls: type[R], name: str) -> R:
-    """Returns the entity of that name. Raises NotPermitted when there is none."""
-    found = await every(conn, cls, *_named(name=name, cls=cls))
+async def only(conn: AsyncConnection, cls: type[E], query: Query, values: Mapping[str, Any]) -> E:
+    """Returns the one entity of a query over `columns(cls)`. Raises NotPermitted when there is none."""
+    found = await every(conn, cls, query, values)
     if not found:
         raise NotPermitted
     return found[0]
+
+
+async def get(conn: AsyncConnection, cls: type[R], name: str) -> R:
+    """Returns the entity of that name. Raises NotPermitted when there is none."""
+    return await only(conn, cls, *_named(name=name, cls=cls))
 
 
 @Prepared

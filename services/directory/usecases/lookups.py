@@ -62,7 +62,7 @@ class Lookups:
     async def production_by_code(self, code: str) -> Circle:
         """Returns the circle of the production with this code, without the code."""
         async with self.doors.database.reading() as conn:
-            return _without_codes(await _entry(conn, await circles.production_by_code(conn, code)))
+            return _without_codes(await circles.entry(conn, await circles.production_by_code(conn, code)))
 
     async def standing_entry(self) -> Circle:
         """Returns the independent point's circle."""
@@ -82,7 +82,7 @@ class Lookups:
 
         async def query(conn: AsyncConnection, standing: Standing) -> Circle:
             own = standing.organisation.name
-            return await _entry(conn, await circles.own_production(conn, production, own))
+            return await circles.entry(conn, await circles.own_production(conn, production, own))
 
         return await self.doors.read(caller, MEMBER, query)
 
@@ -181,7 +181,7 @@ class Lookups:
         async with self.doors.database.reading() as conn:
             if not production:
                 return await circles.entry(conn, None)
-            return _without_codes(await _entry(conn, await circles.production(conn, production)))
+            return _without_codes(await circles.entry(conn, await rows.get(conn, Production, production)))
 
     async def fetch_participations(self, names: Sequence[str]) -> Circle:
         """Returns participations in any state, with the contacts that count now."""
@@ -224,12 +224,6 @@ def _known(standing: Standing) -> KnownKey:
         admin=standing.member.admin,
         state=KeyState.ACTIVE if standing.active else KeyState.ENDED,
     )
-
-
-async def _entry(conn: AsyncConnection, production: Production | None) -> Circle:
-    if production is None:
-        raise NotPermitted
-    return await circles.entry(conn, production)
 
 
 def _without_codes(circle: Circle) -> Circle:

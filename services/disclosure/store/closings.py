@@ -212,7 +212,7 @@ def _notices_under(consent: str) -> Select[Any]:
 
 async def has_open_seat(conn: AsyncConnection, grant: str) -> bool:
     """Whether any seat under the grant is not closed yet."""
-    return await conn.scalar(*_open_kids(grant=grant)) is not None
+    return bool(await open_kids(conn, grant))
 
 
 async def kids_of_people(conn: AsyncConnection, grant: str, kids: Collection[str]) -> list[str]:

@@ -14,9 +14,10 @@ from services.stack import environment
 from tests.support.stack import ROOT
 
 
-def program(folder: Path, says: str) -> Path:
+def program(folder: Path, says: str, name: str = "uv") -> Path:
     """Returns a program that prints one line, whatever it is asked."""
-    path = folder / "uv"
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/sh\necho '{says}'\n")
     path.chmod(0o755)
     return path
@@ -60,11 +61,7 @@ def test_a_uv_that_was_fetched_is_fetched_once(tmp_path: Path, monkeypatch: pyte
 
 def python(folder: Path, name: str, took_s: float, version: tuple[int, ...] = sys.version_info[:2]) -> Path:
     """Returns a Python that says how long its work took."""
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\necho '{} {}' {}\n".format(*version, took_s))
-    path.chmod(0o755)
-    return path
+    return program(folder, "{} {} {}".format(*version, took_s), name)
 
 
 NAME = "python{}.{}".format(*sys.version_info[:2])
@@ -101,7 +98,7 @@ def test_another_python_stays_where_it_is(
 
 
 def test_a_python_that_says_nothing_is_not_taken(own: str, tmp_path: Path):
-    program(tmp_path, "no").rename(python(tmp_path / "other", NAME, 1.0))
+    program(tmp_path / "other", "no", NAME)
 
     assert environment.fastest(own) == own
 
