@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import pytest
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from services.coordination.domain.facts import NoticeState
 from services.coordination.store import inbox
 from services.kernel.db import Database
 from tests.integration.coordination.harness import new
+from tests.support.plans import nodes, plan_of
 
 PAGE = 50
 # As many notices as deliveries, for one reader; every tenth is another's too.
@@ -64,23 +65,8 @@ async def explained(
     store: Database, reader: str, before: int, states: Collection[NoticeState] = ()
 ) -> dict[str, Any]:
     """The plan of a page, with what it read."""
-    return await plan_of(store, inbox.newest(reader, before, PAGE + 1, states), "ANALYZE, BUFFERS, ")
-
-
-async def plan_of(store: Database, asked: inbox.Asked, how: str = "") -> dict[str, Any]:
-    """The plan of a statement with its values, as the service sends them."""
-    statement, values = asked
-    sent = statement.compile(dialect=store.engine.dialect).construct_expanded_state(values)
     async with store.transaction() as conn:
-        explain = f"EXPLAIN ({how}FORMAT JSON) {sent.statement}"
-        row: Row[Any] = (await conn.exec_driver_sql(explain, dict(sent.parameters))).one()
-    plan: list[dict[str, Any]] = row[0]
-    found: dict[str, Any] = plan[0]["Plan"]
-    return found
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
+        return await plan_of(conn, *inbox.newest(reader, before, PAGE + 1, states), "ANALYZE, BUFFERS, ")
 
 
 async def test_a_page_is_one_walk_of_one_index_at_a_thousand_and_at_a_hundred_thousand(
@@ -106,7 +92,8 @@ async def test_the_rest_of_a_page_is_found_by_name(store: Database) -> None:
     reader = await filled(store, 100_000)
     async with store.transaction() as conn:
         names = [entry.view.name for entry in await inbox.page(conn, reader, 50_000, PAGE)]
-    plan = await plan_of(store, inbox._around(names=names))
+    async with store.transaction() as conn:
+        plan = await plan_of(conn, *inbox._around(names=names))
 
     assert names == [f"incidents/i/notices/{n}" for n in range(49_999, 49_949, -1)]
     scanned = [node for node in nodes(plan) if node["Node Type"] == "Seq Scan"]

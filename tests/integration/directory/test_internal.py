@@ -19,9 +19,9 @@ from services.directory.store import books
 from services.kernel.clock import SystemIds
 from services.kernel.config import ConfigurationError
 from services.kernel.db import Database
-from tests.integration.coordination.test_inbox_cost import nodes
 from tests.integration.directory.harness import SEQUENCE, Chain, Sector, reason_of, request_id
 from tests.integration.directory.test_roles import begin, complete
+from tests.support.plans import nodes, plan_of
 
 COUNSELLOR, SAFETY = common.CAPACITY_COUNSELLOR, common.CAPACITY_SAFETY_CONTACT
 
@@ -43,12 +43,10 @@ async def book(sector: Sector, *kids: str) -> Chain:
 @pytest.mark.parametrize("named", [False, True])
 async def test_a_book_reads_no_table_from_end_to_end(sector: Sector, named: bool) -> None:
     """However many keys there are: with the whole table as the last resort, no row is come by that way."""
-    asked, values = books._book([sector.installation], ["appointments/a"], [], named=named)
-    sent = asked.compile(dialect=sector.database.engine.dialect).construct_expanded_state(values)  # type: ignore[attr-defined]
+    asked = books._book([sector.installation], ["appointments/a"], [], named=named)
     async with sector.database.transaction() as conn:
         await conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        told = await conn.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent.statement}", dict(sent.parameters))
-        scans = [node for node in nodes(told.scalar_one()[0]["Plan"]) if "Relation Name" in node]
+        scans = [node for node in nodes(await plan_of(conn, *asked)) if "Relation Name" in node]
 
     assert {"keys", "endorsements"} <= {node["Relation Name"] for node in scans}
     # An index without a condition is the whole table too; of a bitmap the condition is below.
